@@ -1,0 +1,62 @@
+# Everything runs in ./.venv, made from plain python3 on first use; later runs need no network.
+PYTHON ?= python3
+# Extra arguments for pytest: make test ARGS="-k trailing"
+ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+STAMP := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check lock clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(STAMP) ## make .venv with Robson and its tools, from requirements.lock
+
+demo: $(STAMP) ## a long and a short, from armed to closed, without keys or network
+	@$(VENV)/bin/robson demo
+
+test: $(STAMP) ## run the tests
+	@$(RUN) pytest -q --durations=5 --durations-min=1 $(ARGS)
+
+check: $(STAMP) ## lint, formatting, types and layers
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+
+lock: ## refresh requirements.lock (needs the network; UPGRADE=1 takes newer versions)
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install -q uv
+	build/lock/bin/uv pip compile $(if $(UPGRADE),--upgrade) --quiet --universal --python-version 3.11 --extra dev \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	@! grep -n '://' requirements.lock
+
+clean: ## remove .venv, caches and build output; state/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds the checkout's path: a tree that was moved or copied with its .venv is installed anew.
+ifneq "$(shell cat $(STAMP) 2>/dev/null)" "$(CURDIR)"
+.PHONY: $(STAMP)
+endif
+
+# A .venv that works and is recent enough is kept, so that a change of pyproject.toml alone needs no network.
+$(STAMP): requirements.lock pyproject.toml
+	@rm -f $@
+	@$(VENV)/bin/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+			{ echo "Robson needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }; \
+		echo "making .venv with $$($(PYTHON) --version)"; \
+		$(PYTHON) -m venv --clear $(VENV); \
+	}
+	@echo "installing from requirements.lock"
+	@$(RUN) pip install -q --require-hashes -r requirements.lock
+	@$(RUN) pip install -q --no-deps --no-build-isolation -e .
+	@pwd -P > $@

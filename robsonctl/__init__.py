@@ -1,0 +1,1 @@
+"""The shell and scripting client: protocol in, text out, over the daemon's Unix socket."""

@@ -1,0 +1,14 @@
+"""What every test shares: a hypothesis profile that tries the same examples on every machine and in every run."""
+
+import logging
+
+import structlog
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+# For a person who hunts: make test ARGS="--hypothesis-profile=search tests/property"
+settings.register_profile("search", deadline=None, print_blob=True, max_examples=2000)
+settings.load_profile("ci")
+
+# Simulated lives log thousands of lines; a test that wants to see some uses structlog.testing.capture_logs.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
