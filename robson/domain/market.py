@@ -1,0 +1,34 @@
+"""What a market feed delivers: observed prices and closed candles."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from robson.domain.values import Value
+
+
+class Tick(Value):
+    """One observed price (quote per base) of a symbol.
+
+    `trade_id` is the venue's own consecutive id, None where the source has none. `at` is the venue's event time, which
+    may run ahead of or behind the local clock: ages are never computed from it. A polled tick may trigger a stop but
+    never moves one.
+    """
+
+    symbol: str
+    price: Decimal
+    quantity: Decimal
+    trade_id: int | None
+    at: datetime
+    polled: bool = False
+
+
+class Candle(Value):
+    """Open, high, low and close (quote per base) of one closed interval that began at `opened_at`."""
+
+    symbol: str
+    opened_at: datetime
+    interval_seconds: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal

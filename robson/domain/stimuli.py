@@ -1,0 +1,179 @@
+"""What can happen to a position from outside."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from robson.domain.account import PairAccount, PairTerms
+from robson.domain.instrument import Instrument
+from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, Side, Value
+
+
+class Neighbour(Value):
+    """Another position of ours on the same pair that is in the market or about to be.
+
+    `stop` is the price it would leave at, None while it has none; `principal` is what it borrowed, by asset.
+    """
+
+    side: Side
+    in_market: bool
+    stop: Decimal | None
+    order_in_doubt: bool = False
+
+
+class EntryTerms(Value):
+    """Everything outside the position that an entry must respect, read just before the decision.
+
+    `degraded` says why no entry may go out; `unexplained_debt` (in the asset) is what the pair owes beyond its live
+    positions' loans.
+    """
+
+    instrument: Instrument
+    account: PairAccount
+    terms: PairTerms
+    neighbours: tuple[Neighbour, ...] = ()
+    latched: bool = False
+    stale: bool = False
+    degraded: str | None = None
+    unexplained_debt: Decimal = ZERO
+
+
+class ExitTerms(Value):
+    """What an exit's size depends on besides the position itself.
+
+    `interest_base` is this position's share of the interest owed in base. `fee_rate` is the share that the venue keeps
+    of the base bought, zero when it takes its fee elsewhere.
+    """
+
+    instrument: Instrument
+    fee_rate: Decimal = ZERO
+    interest_base: Decimal = ZERO
+    fence: Fence = Fence.CLOCK
+
+
+class SignalArrived(Value):
+    """A detector or a script says: enter now, at about `entry_price`, with this technical stop (quote per base)."""
+
+    signal_id: str
+    entry_price: Decimal
+    technical_stop: Decimal
+    terms: EntryTerms
+    evidence: dict[str, Any] = {}
+
+
+class SignalFailed(Value):
+    """A detector fired or failed without a signal that could be judged; `stage` is rule or venue."""
+
+    signal_id: str
+    stage: str
+    code: str
+    message: str
+
+
+class EntryExecuted(Value):
+    """The venue executed the entry, wholly or in part; `quantity` in base, `quote` the sum of price x quantity."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: str
+    quantity: Decimal
+    quote: Decimal
+    fees_by_asset: dict[str, Decimal]
+    exit_terms: ExitTerms
+    borrowed: dict[str, Decimal] = {}
+    trade_id: int | None = None
+    filled_at: datetime | None = None
+
+
+class EntryRefused(Value):
+    """The entry surely did not and will not execute; `stage` is margin, venue, pair or stale."""
+
+    client_order_id: ClientOrderId
+    stage: str
+    code: str
+    message: str
+
+
+class StopMoved(Value):
+    """The watch moved the stop since the last flush; `trade_id` is the last trade it has seen."""
+
+    trailing_stop: Decimal
+    extreme: Decimal
+    trade_id: int | None
+
+
+class StopHit(Value):
+    """A price touched the stop; the watch's stop and extreme at that moment come with it."""
+
+    price: Decimal
+    trailing_stop: Decimal
+    extreme: Decimal
+    trade_id: int | None
+    crossed_at: datetime
+    exit_terms: ExitTerms
+
+
+class ExitRequested(Value):
+    """The operator wants out, by close or panic; `trail` carries the stop and extreme of the watch, if there is one."""
+
+    reason: ExitReason
+    exit_terms: ExitTerms
+    trail: StopMoved | None = None
+
+
+class DisarmRequested(Value):
+    """The operator takes back an Armed position."""
+
+
+class ExitExecuted(Value):
+    """The venue executed one exit order, wholly or in part."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: str
+    quantity: Decimal
+    quote: Decimal
+    fees_by_asset: dict[str, Decimal]
+    trade_id: int | None = None
+    filled_at: datetime | None = None
+
+
+class RemainderFound(Value):
+    """The account shows that `quantity` (base, whole steps) is still to be sold or bought back."""
+
+    quantity: Decimal
+    exit_terms: ExitTerms
+
+
+class FlatProved(Value):
+    """The account shows this position's holding and debt gone.
+
+    `interest` in quote, `dust` in base; `fee_prices` values third assets (quote per unit), the others are known.
+    """
+
+    instrument: Instrument
+    interest: Decimal
+    dust: Decimal
+    fee_prices: dict[str, Decimal] = {}
+
+
+class FaultFound(Value):
+    """Something that only a person can settle."""
+
+    code: str
+    message: str
+    recoverable: bool
+
+
+Stimulus = (
+    SignalArrived
+    | SignalFailed
+    | EntryExecuted
+    | EntryRefused
+    | StopMoved
+    | StopHit
+    | ExitRequested
+    | DisarmRequested
+    | ExitExecuted
+    | RemainderFound
+    | FlatProved
+    | FaultFound
+)

@@ -1,0 +1,126 @@
+"""What the daemon asks of its durable memory."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from robson.domain.account import Trade
+from robson.domain.actions import PlaceOrder
+from robson.domain.events import Fact, Notice
+from robson.domain.position import Position
+from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.values import ZERO, ClientOrderId, OrderSide, PositionId, Role, Value
+
+
+class Intent(Value):
+    """An order in the journal: the queue from which the executor works.
+
+    `status` is pending, sent, in_doubt, filled, partly_filled, rejected or absent. `timestamp_ms` and
+    `receive_window_ms` are those of the signed request, None before it was marked sent.
+    """
+
+    order: PlaceOrder
+    status: str
+    epoch: int
+    created_at: datetime
+    timestamp_ms: int | None = None
+    receive_window_ms: int | None = None
+    venue_order_id: str | None = None
+    executed: Decimal = ZERO
+    detail: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the executor still has to do something about it."""
+        return self.status in {"pending", "sent", "in_doubt"}
+
+
+class Fill(Value):
+    """One execution as it is kept: the venue's trade with the order and position it belongs to."""
+
+    position_id: PositionId
+    client_order_id: ClientOrderId
+    symbol: str
+    order_side: OrderSide
+    role: Role
+    trade: Trade
+
+
+class PairRecord(Value):
+    """What the journal remembers of a pair: what it held before Robson's first position there, and the dust since."""
+
+    symbol: str
+    baseline_base: Decimal
+    baseline_quote: Decimal
+    dust_base: Decimal = ZERO
+
+
+class Commit(Value):
+    """Everything that one decision writes, in one durable transaction.
+
+    `positions` are the states after the facts (for the projection people read); `intents` are inserted or replaced by
+    client order id; `latch` sets or (False) releases the panic latch.
+    """
+
+    facts: tuple[Fact, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    positions: tuple[Position, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    pairs: tuple[PairRecord, ...] = ()
+    reply: StoredReply | None = None
+    latch: bool | None = None
+
+
+class Recovery(Value):
+    """What a journal holds when it is opened: the open positions folded from their events, and the open intents."""
+
+    epoch: int
+    positions: tuple[Position, ...]
+    intents: tuple[Intent, ...]
+    pairs: tuple[PairRecord, ...]
+    latched: bool
+    last_seq: int
+
+
+class Journal(Protocol):
+    """The durable memory; every method is synchronous and short (one thread, one writer).
+
+    A failed write raises JournalUnwritable and leaves nothing half done.
+    """
+
+    def recover(self) -> Recovery:
+        """Fold what is open; called once, after opening."""
+
+    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        """Write one decision durably (synchronous=FULL) and return its rows of the sequence."""
+
+    def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
+        """Write trailing_stop_updated facts cheaply: a crash may lose the last of them, never reorder them."""
+
+    def events(
+        self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
+    ) -> Sequence[Recorded]:
+        """Committed rows with seq >= from_seq, ascending."""
+
+    def positions(self, *, closed: bool = False) -> Sequence[Position]:
+        """The positions as last committed; with `closed` all of them, otherwise those that are open."""
+
+    def position(self, position_id: str) -> Position | None:
+        """One position as last committed, open or closed."""
+
+    def intents(self, position_id: PositionId) -> Sequence[Intent]:
+        """Every intent of a position, oldest first."""
+
+    def fills(self, position_id: PositionId) -> Sequence[Fill]:
+        """Every execution of a position, oldest first."""
+
+    def has_fill(self, symbol: str, trade_id: int) -> bool:
+        """Whether an execution with the venue's trade id is kept."""
+
+    def stored_reply(self, key: str) -> StoredReply | None:
+        """The reply kept under an idempotency key."""
+
+    def close(self) -> None:
+        """Checkpoint and close."""

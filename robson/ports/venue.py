@@ -1,0 +1,100 @@
+"""What the daemon asks of an exchange with isolated margin."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Protocol
+
+from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.instrument import Instrument
+from robson.domain.values import ClientOrderId, OrderSide, Role, Value
+
+
+class OrderRequest(Value):
+    """A market order, ready to be sent; `quantity` in base, times in milliseconds since the epoch."""
+
+    symbol: str
+    client_order_id: ClientOrderId
+    role: Role
+    order_side: OrderSide
+    quantity: Decimal
+    timestamp_ms: int
+    receive_window_ms: int
+
+
+class OrderReport(Value):
+    """What the venue says of one order.
+
+    `status` is the venue's own word (NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED, EXPIRED_IN_MATCH).
+    `executed` is in base, `executed_quote` in quote and None when the venue did not give it; `trades` may be empty
+    although something executed (ask `trades`). `borrowed` is the loan made for the order, by asset.
+    """
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    status: str
+    order_side: OrderSide
+    quantity: Decimal
+    executed: Decimal
+    executed_quote: Decimal | None
+    at: datetime
+    trades: tuple[Trade, ...] = ()
+    borrowed: dict[str, Decimal] = {}
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more can execute; an unknown status is never final."""
+        return self.status in {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
+
+
+class Venue(Protocol):
+    """An exchange with isolated margin.
+
+    Every call may raise Rejected, InDoubt or Unreachable (domain.errors); reads never raise InDoubt.
+    """
+
+    name: ClassVar[str]
+
+    def timestamp_ms(self) -> int:
+        """The venue's clock as last known, for signing; milliseconds since the epoch. Never blocks."""
+
+    async def server_time_ms(self) -> int:
+        """The venue's own clock, freshly read; milliseconds since the epoch."""
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """The pair's filters; Rejected with code `unknown_symbol` when the venue does not know it."""
+
+    async def terms(self, symbol: str) -> PairTerms:
+        """Tier, fee and interest rates of the pair for this account."""
+
+    async def account(self, symbol: str) -> PairAccount:
+        """The pair's isolated account, freshly read."""
+
+    async def price(self, symbol: str) -> Decimal:
+        """The venue's present price (quote per base)."""
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Send a market order once: an entry borrows what it lacks, an exit repays with what it receives."""
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """The newest order with this id; None when the venue says that it does not exist (which may be lag)."""
+
+    async def trades(
+        self,
+        symbol: str,
+        *,
+        venue_order_id: str | None = None,
+        from_id: int | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[Trade]:
+        """Our executions on the pair, oldest first: of one order, from a trade id, or since a time."""
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Our orders on the pair that may still execute."""
+
+    async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
+        """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        """The interest charged on the pair since a time, oldest first."""

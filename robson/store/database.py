@@ -1,0 +1,218 @@
+"""The journal's file: how it is made, recognised, opened and written, one transaction at a time."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from robson.domain.errors import JournalUnusable, JournalUnwritable
+from robson.store.migrations import APPLICATION_ID, known_names, migrations
+
+# Somebody reading the file with another tool may hold a lock for a moment; nobody waits longer than this for it,
+# because nothing else runs meanwhile.
+BUSY_SECONDS = 0.2
+# A checkpoint copies this many pages of 4 KiB from the write-ahead log into the file, within one commit.
+CHECKPOINT_PAGES = 1000
+# After a burst the log is cut back to this size at the next checkpoint.
+LOG_BYTES_MAX = 16 * 1024 * 1024
+OLDEST_SQLITE = (3, 37, 0)
+
+
+class JournalFile:
+    """One connection to the journal's file.
+
+    `write` is a transaction; `read` turns what SQLite says into what Robson says.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool) -> None:
+        self.path = path
+        self.connection = connection
+        self.read_only = read_only
+        self._log = _log_of(path)
+        self._durable = True
+        self._in_place: tuple[tuple[int, int], ...] | None = None
+
+    @classmethod
+    def open_for_writing(cls, path: Path) -> "JournalFile":
+        """Open the file, creating it (0600) where there is none; raises JournalUnusable."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise JournalUnusable(f"SQLite was {sqlite3.sqlite_version}; the journal {path} needs 3.37 or newer")
+        with _opening(path):
+            _create(path)
+            connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+        with _opening(path, connection):
+            _refuse_foreign(path, connection)
+            (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if journal_mode != "wal":
+                raise JournalUnusable(f"the journal {path} stayed in journal mode {journal_mode}; it needs WAL")
+            for pragma in (
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+                f"journal_size_limit = {LOG_BYTES_MAX}",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+        return cls(path, connection, read_only=False)
+
+    @classmethod
+    def open_for_reading(cls, path: Path) -> "JournalFile":
+        """Open an existing file without ever writing to it; raises JournalUnusable."""
+        with _opening(path):
+            log = _log_of(path)
+            has_log = log.exists() and log.stat().st_size > 0
+            if not path.exists():
+                raise JournalUnusable(f"the journal {path} does not exist")
+        location = f"file:{quote(str(path))}?mode=ro"
+        try:
+            connection = _connect_reading(path, location)
+        except JournalUnusable:
+            if has_log:
+                raise
+            # Where not even the log's index can be created, a file without a log is complete in itself.
+            connection = _connect_reading(path, f"{location}&immutable=1")
+        with _opening(path, connection):
+            if _refuse_foreign(path, connection):
+                raise JournalUnusable(f"the journal {path} was empty")
+            if migrations.pending(_utils(connection)):
+                raise JournalUnusable(f"the journal {path} was of an older schema; it must be opened for writing once")
+        return cls(path, connection, read_only=True)
+
+    def migrate(self) -> None:
+        """Apply the schema's pending steps; to be called inside `write`."""
+        migrations.apply(_utils(self.connection))
+
+    @contextmanager
+    def write(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk at the end when `durable`; raises JournalUnwritable and leaves nothing half done.
+
+        What a cheap transaction wrote becomes durable with the next durable one, because the log is one file.
+        """
+        if self.read_only:
+            raise JournalUnwritable(f"the journal {self.path} was opened for reading only")
+        connection = self.connection
+        try:
+            # A rollback that failed with the disk must not bar every later transaction.
+            self._roll_back()
+            self._refuse_replaced()
+            if durable is not self._durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            self._give_up()
+            raise JournalUnwritable(f"the journal {self.path} could not be written: {_reason(error)}") from error
+        except BaseException:
+            self._give_up()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Queries; raises JournalUnusable where the file cannot be read or understood."""
+        try:
+            yield self.connection
+        except JournalUnusable as error:
+            raise JournalUnusable(f"the journal {self.path} could not be read: {error}") from error
+        except (sqlite3.Error, OSError, ValueError, ArithmeticError) as error:
+            raise JournalUnusable(f"the journal {self.path} could not be read: {_reason(error)}") from error
+
+    def watch_place(self) -> None:
+        """From now on refuse to write once the file or its log was deleted or replaced by name."""
+        self._in_place = self._identities()
+
+    def close(self) -> None:
+        """Move the log into the file and close."""
+        # What could not be moved stays in the log, where the next opening finds it.
+        with suppress(sqlite3.Error):
+            if not self.read_only:
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.connection.close()
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def _give_up(self) -> None:
+        with suppress(sqlite3.Error):
+            self._roll_back()
+
+    def _refuse_replaced(self) -> None:
+        """SQLite itself would go on writing to a file that nobody can find any more."""
+        if self._in_place is not None and self._identities() != self._in_place:
+            raise JournalUnwritable(f"the journal {self.path} or its log was replaced while it was open")
+
+    def _identities(self) -> tuple[tuple[int, int], ...]:
+        files = (self.path.stat(), self._log.stat())
+        return tuple((file.st_dev, file.st_ino) for file in files)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read; SQLite gives its log the same mode."""
+    # An existing file is left to SQLite: opening and closing it here would drop the locks of another connection.
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except FileExistsError:
+        return
+    os.close(descriptor)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _connect_reading(path: Path, location: str) -> sqlite3.Connection:
+    with _opening(path):
+        connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    with _opening(path, connection):
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return connection
+
+
+def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> bool:
+    """Refuse what is not a journal or is of a newer schema, before anything is changed; True when the file is empty."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not tables:
+        return True
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != APPLICATION_ID:
+        raise JournalUnusable(f"the file {path} was a SQLite database, but not a journal of Robson")
+    applied = [migration.name for migration in migrations.applied(_utils(connection))]
+    newer = [name for name in applied if name not in known_names()]
+    if newer:
+        last = connection.execute("SELECT version FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+        by = f" by Robson {last[0]}" if last else ""
+        raise JournalUnusable(f"the journal {path} was of a newer schema ({', '.join(newer)}), last opened{by}")
+    return False
+
+
+def _utils(connection: sqlite3.Connection) -> Database:
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+@contextmanager
+def _opening(path: Path, connection: sqlite3.Connection | None = None) -> Iterator[None]:
+    """Close what was opened when anything goes wrong, and say it in one line."""
+    try:
+        yield
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, (sqlite3.Error, OSError)):
+            raise JournalUnusable(f"the journal {path} could not be opened: {_reason(error)}") from error
+        raise
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -1,0 +1,284 @@
+"""The journal on disk: every decision in one durable transaction, and everything needed to go on after a crash."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from robson.domain.codec import decode, encode
+from robson.domain.errors import JournalUnusable, JournalUnwritable
+from robson.domain.events import Fact, TrailingStopUpdated
+from robson.domain.position import Position
+from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.values import PositionId
+from robson.ports.clock import Clock
+from robson.ports.journal import Commit, Fill, Intent, Recovery
+from robson.store import epochs, projection, rows, sequence
+from robson.store.database import JournalFile
+
+PANIC = "panic"
+
+_EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? ORDER BY seq LIMIT ?"
+_EVENTS_OF_ONE = (
+    "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
+)
+_LIFE = "SELECT seq, at, type, data FROM events WHERE position_id = ? AND seq > ? ORDER BY seq"
+_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
+_ALL = "SELECT position_id FROM positions ORDER BY rowid"
+_OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
+_UPSERT_SNAPSHOT = (
+    "INSERT INTO snapshots (position_id, seq, position) VALUES (?, ?, ?) "
+    "ON CONFLICT (position_id) DO UPDATE SET seq = excluded.seq, position = excluded.position"
+)
+_UPSERT_LATCH = (
+    "INSERT INTO latches (name, latched, changed_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET latched = excluded.latched, changed_at = excluded.changed_at"
+)
+
+
+class SqliteJournal:
+    """The Journal port over one SQLite file in WAL mode; one thread, one writer, any number of readers."""
+
+    def __init__(self, file: JournalFile, *, epoch: int, clock: Clock) -> None:
+        self._file = file
+        self._epoch = epoch
+        self._clock = clock
+        # Open positions as folded so far, each with the seq of its last event; events are immutable, so it never ages.
+        self._folded: dict[str, tuple[int, Position]] = {}
+
+    @classmethod
+    def open(
+        cls, path: Path, *, mode: str, clock: Clock, machine_id: str, version: str, read_only: bool = False
+    ) -> "SqliteJournal":
+        """Open the journal of one mode, creating it where there is none, and begin a new epoch.
+
+        With `read_only` an existing journal is opened beside any other process: reads work, writes raise
+        JournalUnwritable, and no epoch begins. Raises JournalUnusable naming path and reason.
+        """
+        assert mode in epochs.MODES, mode
+        file = JournalFile.open_for_reading(path) if read_only else JournalFile.open_for_writing(path)
+        try:
+            epochs.refuse_other_mode(file, mode)
+            if read_only:
+                with file.read() as connection:
+                    return cls(file, epoch=epochs.last(connection)[1], clock=clock)
+            epoch = epochs.begin(file, mode=mode, clock=clock, machine_id=machine_id, version=version)
+            file.watch_place()
+        except JournalUnwritable as error:
+            file.close()
+            raise JournalUnusable(str(error)) from error
+        except BaseException:
+            file.close()
+            raise
+        return cls(file, epoch=epoch, clock=clock)
+
+    @property
+    def epoch(self) -> int:
+        """The number of this opening; read-only: of the latest one for writing."""
+        return self._epoch
+
+    @property
+    def path(self) -> Path:
+        """Where the journal is."""
+        return self._file.path
+
+    def recover(self) -> Recovery:
+        """Fold what is open from its events, and correct the positions table where it differs."""
+        with self._file.read() as connection:
+            folded = [self._fold(position_id) for (position_id,) in connection.execute(_OPEN).fetchall()]
+            intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
+            pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
+            latch = connection.execute("SELECT latched FROM latches WHERE name = ?", (PANIC,)).fetchone()
+            last_seq, _ = epochs.last(connection)
+            self._correct_table(folded)
+        return Recovery(
+            epoch=self._epoch,
+            positions=tuple(position for _, position in folded if position is not None and position.is_open),
+            intents=intents,
+            pairs=pairs,
+            latched=latch is not None and bool(latch[0]),
+            last_seq=last_seq,
+        )
+
+    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        """Write one decision durably and return its rows, facts first; raises JournalUnwritable."""
+        sequence.check_intents(commit.intents)
+        changed = self._advance(commit.facts)
+        sequence.check_positions(commit.positions, changed, self._current)
+        with self._transaction(durable=True) as (connection, last_seq):
+            recorded = sequence.record(commit.facts, commit.notices, last_seq=last_seq)
+            connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
+            latest = _latest(recorded[: len(commit.facts)])
+            connection.executemany(
+                projection.UPSERT_POSITION,
+                [projection.position_row(changed[position_id], seq) for position_id, seq in latest.items()],
+            )
+            connection.executemany(
+                _UPSERT_SNAPSHOT,
+                [
+                    (position_id, latest[position_id], encode(position).decode())
+                    for position_id, position in changed.items()
+                    if not position.is_open
+                ],
+            )
+            connection.executemany(rows.UPSERT_INTENT, map(rows.intent_row, commit.intents))
+            for fill in commit.fills:
+                _insert_fill(connection, fill)
+            connection.executemany(rows.UPSERT_PAIR, map(rows.pair_row, commit.pairs))
+            if commit.reply is not None:
+                connection.execute(rows.INSERT_REPLY, rows.reply_row(commit.reply))
+            if commit.latch is not None:
+                connection.execute(_UPSERT_LATCH, (PANIC, int(commit.latch), rows.time_text(self._clock.now())))
+        self._remember(changed, latest)
+        return recorded
+
+    def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
+        """Write trailing_stop_updated facts cheaply: on disk with the next commit; raises JournalUnwritable."""
+        assert all(isinstance(fact.event, TrailingStopUpdated) for fact in facts), facts
+        changed = self._advance(facts)
+        with self._transaction(durable=False) as (connection, last_seq):
+            recorded = sequence.record(facts, (), last_seq=last_seq)
+            connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
+            latest = _latest(recorded)
+            connection.executemany(
+                projection.UPDATE_TRAIL,
+                [projection.trail_row(changed[position_id], seq) for position_id, seq in latest.items()],
+            )
+        self._remember(changed, latest)
+        return recorded
+
+    def events(
+        self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
+    ) -> Sequence[Recorded]:
+        """Committed rows with seq >= from_seq, ascending, at most `limit`."""
+        assert limit >= 0, limit
+        with self._file.read() as connection:
+            if position_id is None:
+                found = connection.execute(_EVENTS, (from_seq, limit))
+            else:
+                found = connection.execute(_EVENTS_OF_ONE, (position_id, from_seq, limit))
+            return [rows.read_recorded(row) for row in found]
+
+    def positions(self, *, closed: bool = False) -> Sequence[Position]:
+        """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
+        with self._file.read() as connection:
+            ids = connection.execute(_ALL if closed else _OPEN).fetchall()
+            folded = (self._fold(position_id)[1] for (position_id,) in ids)
+            return [position for position in folded if position is not None and (closed or position.is_open)]
+
+    def position(self, position_id: str) -> Position | None:
+        """One position as last committed, open or closed."""
+        with self._file.read():
+            return self._fold(position_id)[1]
+
+    def intents(self, position_id: PositionId) -> Sequence[Intent]:
+        """Every intent of a position, oldest first."""
+        with self._file.read() as connection:
+            found = connection.execute(f"{rows.SELECT_INTENT} WHERE position_id = ? ORDER BY number", (position_id,))
+            return [rows.read_intent(row) for row in found]
+
+    def fills(self, position_id: PositionId) -> Sequence[Fill]:
+        """Every execution of a position, oldest first."""
+        with self._file.read() as connection:
+            found = connection.execute(
+                f"{rows.SELECT_FILL} WHERE position_id = ? ORDER BY at, trade_id", (position_id,)
+            )
+            return [rows.read_fill(row) for row in found]
+
+    def has_fill(self, symbol: str, trade_id: int) -> bool:
+        """Whether an execution with the venue's trade id is kept."""
+        with self._file.read() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ? LIMIT 1", (symbol, trade_id)
+            )
+            return found.fetchone() is not None
+
+    def stored_reply(self, key: str) -> StoredReply | None:
+        """The reply kept under an idempotency key."""
+        with self._file.read() as connection:
+            row = connection.execute(rows.SELECT_REPLY, (key,)).fetchone()
+            return rows.read_reply(row) if row else None
+
+    def close(self) -> None:
+        """Move the log into the file and close; whoever cannot be written to is closed all the same."""
+        self._file.close()
+
+    @contextmanager
+    def _transaction(self, *, durable: bool) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """A transaction of the newest epoch, with the last seq so far."""
+        with self._file.write(durable=durable) as connection:
+            last_seq, epoch = epochs.last(connection)
+            if epoch != self._epoch:
+                raise JournalUnwritable(
+                    f"the journal {self.path} was opened again by {epochs.opener(connection)} (epoch {epoch}); "
+                    f"this process holds epoch {self._epoch} and may write no more"
+                )
+            yield connection, last_seq
+
+    def _advance(self, facts: Sequence[Fact]) -> dict[PositionId, Position]:
+        try:
+            return sequence.advance(facts, self._current)
+        except JournalUnusable as error:
+            raise JournalUnwritable(str(error)) from error
+
+    def _current(self, position_id: PositionId) -> Position | None:
+        """The one writer's own memory is always up to date."""
+        known = self._folded.get(position_id)
+        return known[1] if known else self.position(position_id)
+
+    def _fold(self, position_id: str) -> tuple[int, Position | None]:
+        """The seq of a position's last event, and the position: what is known of it already and the events since."""
+        seq, base = self._folded.get(position_id) or self._snapshot(position_id)
+        life = self._file.connection.execute(_LIFE, (position_id, seq))
+        position, last = sequence.fold_rows(PositionId(position_id), life, base=base)
+        seq = max(seq, last)
+        if position is None or not position.is_open:
+            self._folded.pop(position_id, None)
+        else:
+            self._folded[position_id] = (seq, position)
+        return seq, position
+
+    def _snapshot(self, position_id: str) -> tuple[int, Position | None]:
+        query = "SELECT seq, position FROM snapshots WHERE position_id = ?"
+        row = self._file.connection.execute(query, (position_id,)).fetchone()
+        if row is None:
+            return 0, None
+        try:
+            return row[0], decode(row[1], Position)
+        except msgspec.DecodeError:
+            # Written by a version with another shape; the events tell the same.
+            return 0, None
+
+    def _remember(self, changed: dict[PositionId, Position], latest: dict[PositionId, int]) -> None:
+        for position_id, position in changed.items():
+            if position.is_open:
+                self._folded[position_id] = (latest[position_id], position)
+            else:
+                self._folded.pop(position_id, None)
+
+    def _correct_table(self, folded: Sequence[tuple[int, Position | None]]) -> None:
+        wrong = []
+        for seq, position in folded:
+            if position is not None:
+                row = projection.position_row(position, seq)
+                shown = self._file.connection.execute(projection.SELECT_POSITION, (position.position_id,)).fetchone()
+                if shown != row:
+                    wrong.append(row)
+        if wrong and not self._file.read_only:
+            # The table is for people: a disk that refuses this must not keep the daemon from its positions.
+            with suppress(JournalUnwritable), self._transaction(durable=True) as (connection, _):
+                connection.executemany(projection.UPSERT_POSITION, wrong)
+
+
+def _latest(recorded: Sequence[Recorded]) -> dict[PositionId, int]:
+    return {row.position_id: row.seq for row in recorded if row.position_id is not None}
+
+
+def _insert_fill(connection: sqlite3.Connection, fill: Fill) -> None:
+    if connection.execute(rows.INSERT_FILL, rows.fill_row(fill)).rowcount:
+        return
+    query = f"{rows.SELECT_FILL} WHERE symbol = ? AND trade_id = ? AND order_side = ?"
+    stored = connection.execute(query, (fill.symbol, fill.trade.trade_id, fill.order_side.value)).fetchone()
+    sequence.refuse_other_fill(rows.read_fill(stored), fill)

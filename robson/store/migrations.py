@@ -1,0 +1,151 @@
+"""The journal's schema as a list of steps, each applied once and recorded in the file."""
+
+from sqlite_utils import Database, Migrations
+
+# SQLite keeps this number in the file's header, so that `file` and a wrong path are told apart from a journal: "Robs".
+APPLICATION_ID = 0x526F6273
+
+migrations = Migrations("robson")
+
+_FIRST_SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE epochs (
+        epoch INTEGER PRIMARY KEY,
+        started_at TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        host TEXT NOT NULL,
+        machine_id TEXT NOT NULL,
+        version TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY CHECK (seq >= 1),
+        at TEXT NOT NULL,
+        position_id TEXT,
+        type TEXT NOT NULL,
+        data TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX events_of_position ON events (position_id, seq) WHERE position_id IS NOT NULL",
+    """CREATE TRIGGER events_are_immutable BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are immutable'); END""",
+    """CREATE TABLE positions (
+        position_id TEXT PRIMARY KEY,
+        symbol TEXT NOT NULL,
+        side TEXT NOT NULL,
+        state TEXT NOT NULL,
+        strategy TEXT NOT NULL,
+        capital TEXT NOT NULL,
+        risk_percent TEXT NOT NULL,
+        params TEXT NOT NULL,
+        quantity TEXT,
+        entry_price TEXT,
+        technical_stop TEXT,
+        stop_distance TEXT,
+        trailing_stop TEXT,
+        extreme TEXT,
+        exit_price TEXT,
+        exit_reason TEXT,
+        realized_pnl TEXT,
+        fees TEXT,
+        fees_by_asset TEXT NOT NULL,
+        interest TEXT,
+        net_pnl TEXT,
+        dust TEXT,
+        detail TEXT,
+        armed_at TEXT NOT NULL,
+        entered_at TEXT,
+        closed_at TEXT,
+        last_seq INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX positions_open ON positions (state) WHERE state <> 'Closed'",
+    # The exact state after event `seq`, for positions whose earlier events need not be read again.
+    """CREATE TABLE snapshots (
+        position_id TEXT PRIMARY KEY REFERENCES positions,
+        seq INTEGER NOT NULL,
+        position TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE intents (
+        number INTEGER PRIMARY KEY,
+        client_order_id TEXT NOT NULL UNIQUE,
+        position_id TEXT NOT NULL REFERENCES positions,
+        symbol TEXT NOT NULL,
+        role TEXT NOT NULL,
+        order_side TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        fence TEXT NOT NULL,
+        status TEXT NOT NULL
+            CHECK (status IN ('pending', 'sent', 'in_doubt', 'filled', 'partly_filled', 'rejected', 'absent')),
+        epoch INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        timestamp_ms INTEGER,
+        receive_window_ms INTEGER,
+        venue_order_id TEXT,
+        executed TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX intents_of_position ON intents (position_id)",
+    "CREATE INDEX intents_open ON intents (number) WHERE status IN ('pending', 'sent', 'in_doubt')",
+    """CREATE TABLE fills (
+        symbol TEXT NOT NULL,
+        trade_id INTEGER NOT NULL,
+        order_side TEXT NOT NULL,
+        position_id TEXT NOT NULL REFERENCES positions,
+        client_order_id TEXT NOT NULL,
+        venue_order_id TEXT NOT NULL,
+        role TEXT NOT NULL,
+        price TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        fee TEXT NOT NULL,
+        fee_asset TEXT NOT NULL,
+        at TEXT NOT NULL,
+        UNIQUE (symbol, trade_id, order_side)
+    ) STRICT""",
+    "CREATE INDEX fills_of_position ON fills (position_id)",
+    """CREATE TABLE pairs (
+        symbol TEXT PRIMARY KEY,
+        baseline_base TEXT NOT NULL,
+        baseline_quote TEXT NOT NULL,
+        dust_base TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE replies (
+        key TEXT PRIMARY KEY,
+        body_digest TEXT NOT NULL,
+        reply BLOB NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE latches (
+        name TEXT PRIMARY KEY,
+        latched INTEGER NOT NULL CHECK (latched IN (0, 1)),
+        changed_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE VIEW open_positions AS
+        SELECT position_id, symbol, side, state, strategy, quantity, entry_price, trailing_stop, extreme, detail,
+            armed_at, entered_at
+        FROM positions WHERE state <> 'Closed'""",
+    """CREATE VIEW pnl AS
+        SELECT closed_at, position_id, symbol, side, exit_reason, quantity, entry_price, exit_price, realized_pnl, fees,
+            interest, net_pnl
+        FROM positions WHERE realized_pnl IS NOT NULL ORDER BY closed_at""",
+    """CREATE VIEW open_intents AS
+        SELECT client_order_id, position_id, symbol, role, order_side, quantity, status, created_at, detail
+        FROM intents WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number""",
+)
+
+
+@migrations()
+def m001_first_schema(db: Database) -> None:
+    """Create everything."""
+    for statement in _FIRST_SCHEMA:
+        db.conn.execute(statement)
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def known_names() -> tuple[str, ...]:
+    """The names of all steps, oldest first."""
+    # Against an empty database every registered step is pending: the library has no other public list of them.
+    empty = Database(memory=True, execute_plugins=False)
+    try:
+        return tuple(migration.name for migration in migrations.pending(empty))
+    finally:
+        empty.close()

@@ -1,0 +1,77 @@
+"""The positions table shows a position in words and numbers that a person would look for."""
+
+from decimal import Decimal
+
+import pytest
+
+from robson.domain.events import ExitTriggered, Fact, PositionDisarmed, PositionError, SignalRejected
+from robson.domain.values import ExitReason
+from robson.engine.evolve import fold
+from robson.store.projection import COLUMNS, position_row
+from tests.contract.journal.lives import ONE, armed, entry_facts, exit_facts, fact, filled, life
+
+REJECTED = SignalRejected(signal_id="s-1", stage="venue", code="-2010", message="insufficient balance")
+FAULT = PositionError(code="fold", message="somebody sold it", recoverable=True)
+ENTERED = (armed(ONE), *entry_facts(ONE))
+
+
+def shown(*facts: Fact) -> dict[str, object]:
+    return dict(zip(COLUMNS, position_row(fold(facts), 42), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            (armed(ONE),),
+            {"state": "Armed", "capital": "10000", "params": '{"fast":"9"}', "quantity": None, "detail": None},
+        ),
+        (
+            (armed(ONE), fact(ONE, REJECTED)),
+            {"state": "Armed", "detail": "signal s-1 was rejected (venue, -2010): insufficient balance"},
+        ),
+        (ENTERED, {"state": "Entering", "quantity": "0.06666", "technical_stop": "93500", "entry_price": None}),
+        (
+            (*ENTERED, fact(ONE, ExitTriggered(reason=ExitReason.OPERATOR_PANIC))),
+            {"state": "Entering", "exit_reason": "operator_panic"},
+        ),
+        (
+            (*ENTERED, filled(ONE)),
+            {"state": "Active", "entry_price": "95100", "trailing_stop": "93600", "exit_reason": None},
+        ),
+        (
+            (*ENTERED, filled(ONE), *exit_facts(ONE)[:2]),
+            {"state": "Exiting", "exit_reason": "trailing_stop", "detail": "exit attempt 1", "exit_price": None},
+        ),
+        (
+            (*ENTERED, filled(ONE), *exit_facts(ONE)[:3]),
+            {"exit_price": "93590", "fees_by_asset": '{"BTC":"0.00006666","USDT":"6.2321581"}', "realized_pnl": None},
+        ),
+        (
+            life(ONE),
+            {
+                "state": "Closed",
+                "net_pnl": "-113.132424",
+                "dust": "0.00000334",
+                "closed_at": "2025-03-01T12:01:02.000000Z",
+            },
+        ),
+        (
+            (*ENTERED, filled(ONE), fact(ONE, FAULT)),
+            {"state": "Error", "detail": "fold: somebody sold it", "entry_price": "95100"},
+        ),
+        (
+            (armed(ONE), fact(ONE, PositionDisarmed())),
+            {"state": "Closed", "exit_reason": "disarmed", "realized_pnl": None},
+        ),
+    ],
+)
+def test_each_state_has_its_row(facts: tuple[Fact, ...], expected: dict[str, object]) -> None:
+    row = shown(*facts)
+    assert {name: row[name] for name in expected} == expected
+    assert row["last_seq"] == 42
+
+
+def test_amounts_are_in_plain_digits() -> None:
+    assert shown(armed(ONE, capital=Decimal("1E+3")))["capital"] == "1000"
+    assert shown(armed(ONE, capital=Decimal("1E-8")))["capital"] == "0.00000001"
