@@ -1,0 +1,1 @@
+"""Where prices come from, and how each tick reaches everything that waits for it."""

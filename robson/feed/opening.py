@@ -1,0 +1,53 @@
+"""Open a feed together with the clock that it needs the whole run to be on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robson.clock import RunClock, TapeClock, parse_speed
+from robson.domain.instrument import Instrument
+from robson.feed.replay import ReplayFeed, first_moment
+from robson.feed.synthetic import SyntheticFeed
+from robson.feed.tape import CorruptTape, Tape
+from robson.ports.feed import MarketFeed
+
+
+@dataclass(frozen=True)
+class OpenedFeed:
+    """A feed, the run's clock, and what `trio.run` must get as `clock` (None: Trio's own)."""
+
+    feed: MarketFeed
+    clock: RunClock
+    trio_clock: TapeClock | None
+
+
+def open_replay(
+    files: Sequence[Path],
+    *,
+    speed: str = "1",
+    symbol: str | None = None,
+    on_corrupt: Callable[[CorruptTape], None] | None = None,
+) -> OpenedFeed:
+    """Recorded trades on their own clock; call it before `trio.run`.
+
+    `speed` is a number or `max`. `symbol` names the pair of CSV files whose name does not. Raises
+    ConfigurationError (CorruptTape for a bad line), which names the file and what is wrong with it.
+    """
+    tape_speed = parse_speed(speed)
+    tapes = [Tape(path, symbol, on_corrupt=on_corrupt) for path in files]
+    clock = TapeClock(first_moment(tapes), tape_speed)
+    return OpenedFeed(ReplayFeed(tapes, clock), RunClock(clock), clock)
+
+
+def open_synthetic(instrument: Callable[[str], Instrument], *, seed: str = "robson", speed: str = "1") -> OpenedFeed:
+    """An invented market that begins now; at speed 1 the run stays on the machine's own clock.
+
+    `instrument` raises RuleError for symbols that it does not know. Raises ConfigurationError for a bad speed.
+    """
+    tape_speed = parse_speed(speed)
+    if tape_speed == 1:
+        clock = RunClock()
+        return OpenedFeed(SyntheticFeed(seed, instrument, clock, None), clock, None)
+    tape = TapeClock(RunClock().now(), tape_speed, begun=True)
+    clock = RunClock(tape)
+    return OpenedFeed(SyntheticFeed(seed, instrument, clock, tape), clock, tape)

@@ -1,0 +1,233 @@
+"""What the fan-out knows of one symbol: the latest price, how old it is, and who is watching."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import trio
+
+from robson.domain.market import Tick
+from robson.domain.values import Value
+from robson.engine.trailing import Watch
+from robson.feed.candles import CandleSeries, ClosedCandle
+
+_CANDLES_KEPT = 1_500
+_TICKS_KEPT = 5_000
+# A trade may reach us a little after its interval has ended. Only a silent market is closed by the clock, so that
+# waiting for stragglers costs nothing when prices flow.
+CLOSE_GRACE = timedelta(seconds=1)
+
+
+class FeedState(Value):
+    """How fresh a symbol's prices are.
+
+    `age_seconds` is the time since the last streamed tick came in, or since the subscription before there was one.
+    `ticks` were observed; `dropped` were duplicates or older than what had been observed. `interruption` is the feed's
+    own word that ticks are late or lost, until the next one comes.
+    """
+
+    last_price: Decimal | None
+    trade_id: int | None
+    age_seconds: float
+    stale: bool
+    ticks: int
+    dropped: int
+    interruption: str | None
+
+
+class Attachment:
+    """One watch on one symbol's ticks; it ends when the watch is hit, or with `detach`."""
+
+    __slots__ = ("_on_detach", "after", "is_attached", "on_hit", "symbol", "watch")
+
+    def __init__(
+        self,
+        symbol: str,
+        watch: Watch,
+        on_hit: Callable[[Tick], None],
+        after: int | None,
+        on_detach: Callable[["Attachment"], None],
+    ) -> None:
+        self.symbol = symbol
+        self.watch = watch
+        self.on_hit = on_hit
+        self.after = after
+        self.is_attached = True
+        self._on_detach = on_detach
+
+    def detach(self) -> None:
+        """Observe nothing more; harmless when repeated."""
+        if self.is_attached:
+            self.is_attached = False
+            self._on_detach(self)
+
+
+class CandleReader:
+    """Candles that have closed and were not yet taken by one reader; a slow one loses the oldest."""
+
+    KEPT = 256
+
+    def __init__(self) -> None:
+        self.closed: list[ClosedCandle] = []
+        self.news = trio.Event()
+
+    def put(self, closed: Sequence[ClosedCandle]) -> None:
+        """Add candles and wake the reader."""
+        self.closed.extend(closed)
+        del self.closed[: -self.KEPT]
+        self.news.set()
+
+
+class TickReader:
+    """The newest tick for one reader, and whether it waits for it."""
+
+    def __init__(self) -> None:
+        self.newest: Tick | None = None
+        self.news: trio.Event | None = None
+
+    def put(self, tick: Tick) -> bool:
+        """Replace the newest tick; True when that wakes the reader."""
+        self.newest = tick
+        if self.news is None:
+            return False
+        self.news.set()
+        self.news = None
+        return True
+
+
+class Quote:
+    """One subscribed symbol."""
+
+    def __init__(self, symbol: str, now: float) -> None:
+        """`now` is the reading of the steady clock at the subscription."""
+        self.symbol = symbol
+        self.interest = 0
+        self.price: Decimal | None = None
+        self.last: Tick | None = None
+        self.arrived_at = now
+        self.ticks = 0
+        self.dropped = 0
+        self.interruption: str | None = None
+        # Since when it has been silent, if watch_staleness has said that it is stale.
+        self.silent_since: float | None = None
+        self._recent: deque[tuple[float, Tick]] = deque(maxlen=_TICKS_KEPT)
+        # Replaced, never changed in place: an observation walks over the tuple that it began with.
+        self.attachments: tuple[Attachment, ...] = ()
+        self.ahead: tuple[Attachment, ...] = ()
+        self.candle_readers: dict[int, set[CandleReader]] = {}
+        self.tick_readers: set[TickReader] = set()
+        self._series: dict[int, CandleSeries] = {}
+        self._next_tick: trio.Event | None = None
+
+    def age(self, now: float) -> float:
+        """Seconds without a streamed tick."""
+        return now - self.arrived_at
+
+    def is_stale(self, now: float, stale_after: float) -> bool:
+        """Whether no streamed tick came for `stale_after` seconds.
+
+        Compared as a moment, not as an age: whoever sleeps until that very moment must find it stale, and the two
+        differ in the last digit.
+        """
+        return now >= self.arrived_at + stale_after
+
+    def accept(self, tick: Tick) -> bool:
+        """Whether a streamed tick is newer than all before it; otherwise it is counted as dropped."""
+        last = self.last
+        if last is not None:
+            if tick.trade_id is not None and last.trade_id is not None:
+                is_newer = tick.trade_id > last.trade_id
+            else:
+                is_newer = tick.at >= last.at
+            if not is_newer:
+                self.dropped += 1
+                return False
+        return True
+
+    def take(self, tick: Tick, now: float) -> None:
+        """Make it the latest."""
+        self.last = tick
+        self._recent.append((now, tick))
+        self.price = tick.price
+        self.arrived_at = now
+        self.ticks += 1
+        self.interruption = None
+
+    def arrived_since(self, moment: float) -> list[Tick]:
+        """The kept ticks that came in at `moment` (a reading of the steady clock) or later, oldest first."""
+        found: list[Tick] = []
+        for arrived_at, tick in reversed(self._recent):
+            if arrived_at < moment:
+                break
+            found.append(tick)
+        found.reverse()
+        return found
+
+    def trade_id_before(self, moment: float) -> int | None:
+        """The id of the last kept tick that came in before `moment`, None where there was none."""
+        for arrived_at, tick in reversed(self._recent):
+            if arrived_at < moment:
+                return tick.trade_id
+        return None
+
+    def tell_readers(self, tick: Tick) -> bool:
+        """Pass the latest tick to candles and readers; True when somebody woke."""
+        woke = False
+        if self._next_tick is not None:
+            self._next_tick.set()
+            self._next_tick = None
+            woke = True
+        for interval_seconds, series in self._series.items():
+            closed = series.add(tick.at, tick.price)
+            if closed and self._tell(interval_seconds, closed):
+                woke = True
+        for reader in self.tick_readers:
+            if reader.put(tick):
+                woke = True
+        return woke
+
+    def interrupt(self, reason: str) -> None:
+        """Ticks are late or lost."""
+        self.interruption = reason
+        for series in self._series.values():
+            series.interrupt()
+
+    def next_tick(self) -> trio.Event:
+        """Set when the next streamed tick has come."""
+        if self._next_tick is None:
+            self._next_tick = trio.Event()
+        return self._next_tick
+
+    def venue_time(self, now: float, wall: datetime) -> datetime:
+        """The venue's time: that of the last tick plus its age, since the two wall clocks need not agree."""
+        if self.last is None:
+            return wall
+        return self.last.at + timedelta(seconds=now - self.arrived_at)
+
+    def series(self, interval_seconds: int, at: datetime) -> CandleSeries:
+        """The candles of an interval, built from `at` (the venue's time) on when they are not being built yet."""
+        series = self._series.get(interval_seconds)
+        if series is None:
+            is_flowing = self.interruption is None and self.last is not None
+            series = CandleSeries(
+                self.symbol, interval_seconds, keep=_CANDLES_KEPT, since=at if is_flowing else None, last=self.price
+            )
+            self._series[interval_seconds] = series
+        return series
+
+    def close_candles(self, interval_seconds: int, at: datetime, *, is_stale: bool) -> CandleSeries:
+        """Close what has ended by `at` without a tick, and tell the readers; of a stale symbol nothing is believed."""
+        series = self.series(interval_seconds, at)
+        if is_stale:
+            series.interrupt()
+        closed = series.close_until(at - CLOSE_GRACE)
+        if closed:
+            self._tell(interval_seconds, closed)
+        return series
+
+    def _tell(self, interval_seconds: int, closed: Sequence[ClosedCandle]) -> bool:
+        readers = self.candle_readers.get(interval_seconds)
+        for reader in readers or ():
+            reader.put(closed)
+        return bool(readers)
