@@ -1,0 +1,210 @@
+"""One client: lines in, replies out in the same order, and the event lines it subscribed to in between."""
+
+import select
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import TypeVar
+
+import trio
+
+from robson.control.commands import Commands
+from robson.control.lines import LINE_BYTES_MAX, LineSplitter, LineTooLong
+from robson.control.sequence import Cursor
+from robson.domain.errors import RuleError
+from robson.protocol import requests as ask
+from robson.protocol.fields import RequestId
+from robson.protocol.operations import Caller, Operations
+from robson.protocol.reading import read_request
+from robson.protocol.replies import ErrorBody, address, error_body, failure, success
+from robson.protocol.results import SubscribeResult
+
+# A client that takes nothing of a reply for so long is cut off. Events wait for ever: a subscriber may fall behind.
+# Real seconds: the run may be on a tape's clock, which races past its readers.
+REPLY_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 5.0
+_CHUNK_BYTES = 65_536
+# What a client may still send after its line was refused; closing at once would lose it the reply.
+_DRAIN_BYTES_MAX = 16 * 1024 * 1024
+_DRAIN_SECONDS = 5.0
+
+
+T = TypeVar("T")
+
+
+class ClientLost(Exception):
+    """The client closed its end, or left a reply unread for too long."""
+
+
+class Connection:
+    """Serves one client until it leaves."""
+
+    def __init__(
+        self, stream: trio.SocketStream, commands: Commands, operations: Operations, work: trio.Nursery
+    ) -> None:
+        self._stream = stream
+        self._commands = commands
+        self._operations = operations
+        self._work = work
+        self._caller = peer_of(stream)
+        self._writing = trio.Lock()
+        self._subscribed = False
+
+    async def run(self) -> None:
+        """Answer until the client's end of input; a subscription goes on until the client hangs up."""
+        async with trio.open_nursery() as nursery:
+            with suppress(ClientLost):
+                if await self._answer_lines(nursery) and self._subscribed:
+                    await _hang_up(self._stream.socket)
+            nursery.cancel_scope.cancel()
+
+    async def _answer_lines(self, nursery: trio.Nursery) -> bool:
+        splitter = LineSplitter()
+        try:
+            while chunk := await self._receive():
+                splitter.receive(chunk)
+                while (line := splitter.next_line()) is not None:
+                    await self._answer(line, nursery)
+            # A line feed may be missing at the very end; a request that was cut short is not valid JSON.
+            await self._answer(splitter.rest(), nursery)
+        except LineTooLong:
+            await self._refuse_line()
+            return False
+        return True
+
+    async def _answer(self, line: bytes, nursery: trio.Nursery) -> None:
+        if not line.strip():
+            return
+        request_id, request = read_request(line)
+        match request:
+            case RuleError():
+                await self._reply(request_id, failure(error_body(request)))
+            case ask.SubscribeRequest():
+                await self._subscribe(request_id, request, nursery)
+            case ask.Mutation():
+                await self._reply(request_id, await self._mutate(request))
+            case _:
+                await self._reply(request_id, await self._commands.query(request, self._caller))
+
+    async def _mutate(self, request: ask.AnyMutation) -> bytes:
+        """Run a mutation where it outlives this client, and wait for its reply."""
+        ends, reply = trio.open_memory_channel[bytes](1)
+
+        async def run() -> None:
+            async with ends:
+                body = await self._commands.mutate(request, self._caller)
+                # The client may have left meanwhile; the journal and the log know what was done.
+                with suppress(trio.BrokenResourceError):
+                    ends.send_nowait(body)
+
+        self._work.start_soon(run)
+        async with reply:
+            return await reply.receive()
+
+    async def _subscribe(self, request_id: RequestId, request: ask.SubscribeRequest, nursery: trio.Nursery) -> None:
+        if self._subscribed:
+            error = ErrorBody(
+                code="already_subscribed",
+                message="this connection has a subscription already",
+                hint="open another connection",
+            )
+            await self._reply(request_id, failure(error))
+            return
+        try:
+            cursor = Cursor(self._operations, request)
+        except RuleError as fault:
+            await self._reply(request_id, failure(error_body(fault)))
+            return
+        self._subscribed = True
+        await self._reply(request_id, success(SubscribeResult(from_seq=cursor.from_seq)))
+        nursery.start_soon(self._stream_events, cursor, nursery.cancel_scope)
+
+    async def _stream_events(self, cursor: Cursor, connection: trio.CancelScope) -> None:
+        try:
+            while True:
+                await self._send_events(await cursor.next_lines())
+        except ClientLost:
+            connection.cancel()
+
+    async def _reply(self, request_id: RequestId, body: bytes) -> None:
+        rest = memoryview(address(request_id, body))
+        await _patiently(self._writing.acquire)
+        try:
+            while rest:
+                sent = await _patiently(partial(self._send_some, rest))
+                rest = rest[sent:]
+        finally:
+            self._writing.release()
+
+    async def _send_events(self, lines: bytes) -> None:
+        rest = memoryview(lines)
+        async with self._writing:
+            while rest:
+                sent = await self._send_some(rest)
+                rest = rest[sent:]
+
+    async def _send_some(self, octets: memoryview) -> int:
+        """Send what the socket takes now, at least something; cancelled, it has sent nothing."""
+        try:
+            return await self._stream.socket.send(octets)
+        except OSError:
+            raise ClientLost from None
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self._stream.receive_some(_CHUNK_BYTES))
+        except trio.BrokenResourceError:
+            raise ClientLost from None
+
+    async def _refuse_line(self) -> None:
+        error = ErrorBody(
+            code="line_too_long",
+            message=f"a request line was longer than {LINE_BYTES_MAX} bytes",
+            hint="one request a line; the connection is closed",
+        )
+        await self._reply(None, failure(error))
+        await see_off(self._stream)
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """Take a step that may be cancelled without harm; raises ClientLost when the client does not let it happen."""
+    began = monotonic()
+    while True:
+        with trio.move_on_after(_LOOK_SECONDS):
+            return await step()
+        if monotonic() - began >= REPLY_PATIENCE_SECONDS:
+            raise ClientLost
+
+
+async def see_off(stream: trio.SocketStream) -> None:
+    """Say that nothing more comes, and swallow for a while what the client is still sending.
+
+    A client that is told something in the middle of its own sending would otherwise get a broken pipe instead.
+    """
+    swallowed = 0
+    with suppress(trio.BrokenResourceError), trio.move_on_after(_DRAIN_SECONDS):
+        await stream.send_eof()
+        while swallowed < _DRAIN_BYTES_MAX and (chunk := await stream.receive_some(_CHUNK_BYTES)):
+            swallowed += len(chunk)
+
+
+def peer_of(stream: trio.SocketStream) -> Caller:
+    """Who is at the other end, as the kernel knows it."""
+    credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    assert isinstance(credentials, bytes), credentials
+    pid, uid, gid = struct.unpack("3i", credentials)
+    return Caller(uid=uid, pid=pid, gid=gid)
+
+
+async def _hang_up(peer: trio.socket.SocketType) -> None:
+    """Wait until the client closes its end wholly; a half-closed client still listens.
+
+    After the end of input the socket is readable for ever, so only an epoll that asks for nothing but the hang-up,
+    which is always reported, can wait for it.
+    """
+    with select.epoll() as hang_up:
+        hang_up.register(peer.fileno(), 0)
+        await trio.lowlevel.wait_readable(hang_up.fileno())

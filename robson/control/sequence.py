@@ -1,0 +1,76 @@
+"""The journal's sequence as clients read it: a page for `events`, a cursor for `subscribe`."""
+
+from collections.abc import Sequence
+
+import trio
+
+from robson.domain.codec import encode
+from robson.domain.errors import RuleError
+from robson.domain.events import EVENT_TYPES, NOTICE_TYPES
+from robson.domain.sequence import Recorded
+from robson.protocol.fields import EVENTS_LIMIT_DEFAULT
+from robson.protocol.operations import Operations
+from robson.protocol.requests import EventsRequest, SubscribeRequest
+from robson.protocol.results import EventLine
+
+# Rows read and written at one go; bounds both the memory a client costs and the time for which the loop stands still.
+BATCH_ROWS = 256
+
+
+def event_line(row: Recorded) -> bytes:
+    """One row as it is sent, without the line feed."""
+    return encode(EventLine(event=row.type, seq=row.seq, at=row.at, position_id=row.position_id, data=row.data))
+
+
+async def events_body(operations: Operations, request: EventsRequest) -> bytes:
+    """The body of the reply to `events`, gathered batch by batch so that nobody waits for a long page."""
+    limit = EVENTS_LIMIT_DEFAULT if request.limit is None else request.limit
+    next_seq = max(1, request.from_seq or 1)
+    lines: list[bytes] = []
+    while True:
+        # Read before the rows, in the same turn of the loop: what is committed later belongs to the next page.
+        last_seq = operations.last_seq()
+        wanted = min(BATCH_ROWS, limit - len(lines))
+        rows = operations.read_events(from_seq=next_seq, limit=wanted, position_id=request.position_id)
+        lines += map(event_line, rows)
+        if len(rows) < wanted:
+            next_seq = max(next_seq, last_seq + 1)
+            break
+        next_seq = rows[-1].seq + 1
+        if len(lines) == limit:
+            break
+        await trio.lowlevel.checkpoint()
+    ends = b'],"next_seq":%d,"last_seq":%d}}' % (next_seq, last_seq)
+    return b'{"ok":true,"result":{"events":[' + b",".join(lines) + ends
+
+
+class Cursor:
+    """A subscriber's place in the sequence; it moves only when the subscriber has taken what it read."""
+
+    def __init__(self, operations: Operations, request: SubscribeRequest) -> None:
+        self._operations = operations
+        self._types = None if request.types is None else frozenset(_known(request.types))
+        self.from_seq = operations.last_seq() + 1 if request.from_seq is None else request.from_seq
+        self._next_seq = self.from_seq
+
+    async def next_lines(self) -> bytes:
+        """The next lines to send; waits until something is committed. Empty when none of a batch was wanted."""
+        rows = self._read()
+        while not rows:
+            await self._operations.wait_events(self._next_seq - 1)
+            rows = self._read()
+        self._next_seq = rows[-1].seq + 1
+        # A filter that matches nothing must not keep the loop to itself.
+        await trio.lowlevel.checkpoint()
+        return b"".join(event_line(row) + b"\n" for row in rows if self._types is None or row.type in self._types)
+
+    def _read(self) -> Sequence[Recorded]:
+        return self._operations.read_events(from_seq=self._next_seq, limit=BATCH_ROWS)
+
+
+def _known(types: tuple[str, ...]) -> tuple[str, ...]:
+    for name in types:
+        if name not in EVENT_TYPES and name not in NOTICE_TYPES:
+            shown = ", ".join((*EVENT_TYPES, *NOTICE_TYPES))
+            raise RuleError("unknown_event_type", f"types named {name!r}, which is never sent", hint=f"types: {shown}")
+    return types

@@ -1,0 +1,251 @@
+"""Every request as it arrives, one struct a command; what is wrong with its values is said when it is read."""
+
+from decimal import Decimal
+from typing import Annotated, dataclass_transform
+
+import msgspec
+from msgspec import Meta
+
+from robson.domain.errors import RuleError
+from robson.domain.values import CAPITAL, RISK_PERCENT, SYMBOL, Side, parse_amount
+from robson.protocol.fields import (
+    Amount,
+    IdempotencyKey,
+    Limit,
+    Name,
+    Params,
+    RequestId,
+    Seq,
+    SignalId,
+    SymbolText,
+)
+
+_SHOWN_MAX = 40
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Request(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="cmd",
+):
+    """What every request may carry."""
+
+    id: Annotated[RequestId, Meta(description="yours; the reply carries it")] = None
+
+
+class Mutation(Request, kw_only=True):
+    """What every request that changes something may carry as well."""
+
+    idempotency_key: Annotated[
+        IdempotencyKey | None,
+        Meta(description="yours; the same key and body get the stored result instead of a second effect"),
+    ] = None
+
+
+class HelloRequest(Request, tag="hello"):
+    """Which daemon this is: protocol, version, mode and state."""
+
+
+class PingRequest(Request, tag="ping"):
+    """Whether the daemon answers at all."""
+
+
+class SchemaRequest(Request, tag="schema"):
+    """The JSON Schema (2020-12) of every request."""
+
+
+class HelpRequest(Request, tag="help"):
+    """Every command with its fields and an example."""
+
+
+class HealthRequest(Request, tag="health"):
+    """Whether the daemon lives and is ready, check by check."""
+
+
+class StatusRequest(Request, tag="status"):
+    """The daemon's state, the feeds and the positions: the open ones, all of them, or one."""
+
+    position_id: Annotated[Name | None, Meta(description="this position only, open or Closed")] = None
+    all: Annotated[bool, Meta(description="Closed positions too")] = False
+
+
+class PlanRequest(Request, tag="plan"):
+    """What a signal would buy or sell, and what it would put at stake; nothing is done, no feed is needed."""
+
+    symbol: Annotated[SymbolText, Meta(description="the pair; lower case is accepted")]
+    side: Annotated[Side, Meta(description="which way it earns")]
+    entry_price: Annotated[Amount, Meta(description="quote per base, above 0")]
+    stop_price: Annotated[Amount, Meta(description="the technical stop, quote per base")]
+    capital: Annotated[Amount | None, Meta(description="quote, above 0; the account's default if omitted")] = None
+    risk_percent: Annotated[
+        Amount | None, Meta(description="percent of capital, above 0 and at most 5; the account's default if omitted")
+    ] = None
+
+    def __post_init__(self) -> None:
+        _set_symbol(self, self.symbol)
+        parse_amount("entry_price", self.entry_price)
+        parse_amount("stop_price", self.stop_price)
+        _check_account(self.capital, self.risk_percent)
+
+    @property
+    def entry_price_decimal(self) -> Decimal:
+        """The planned entry, quote per base."""
+        return parse_amount("entry_price", self.entry_price)
+
+    @property
+    def stop_price_decimal(self) -> Decimal:
+        """The planned technical stop, quote per base."""
+        return parse_amount("stop_price", self.stop_price)
+
+    @property
+    def capital_decimal(self) -> Decimal | None:
+        """Capital in quote, None for the account's default."""
+        return _capital(self.capital)
+
+    @property
+    def risk_percent_decimal(self) -> Decimal | None:
+        """Percent of capital at risk, None for the account's default."""
+        return _risk_percent(self.risk_percent)
+
+
+class ArmRequest(Mutation, tag="arm"):
+    """Arm a position: from now on it waits for its strategy's one signal."""
+
+    symbol: Annotated[SymbolText, Meta(description="the pair; lower case is accepted")]
+    side: Annotated[Side, Meta(description="which way it earns")]
+    strategy: Annotated[Name, Meta(description="the detector; `signal` waits for the `signal` command")]
+    capital: Annotated[Amount | None, Meta(description="quote, above 0; the account's default if omitted")] = None
+    risk_percent: Annotated[
+        Amount | None, Meta(description="percent of capital, above 0 and at most 5; the account's default if omitted")
+    ] = None
+    params: Annotated[Params, Meta(description="the strategy's parameters by name, all as strings")] = {}
+
+    def __post_init__(self) -> None:
+        _set_symbol(self, self.symbol)
+        _check_account(self.capital, self.risk_percent)
+
+    @property
+    def capital_decimal(self) -> Decimal | None:
+        """Capital in quote, None for the account's default."""
+        return _capital(self.capital)
+
+    @property
+    def risk_percent_decimal(self) -> Decimal | None:
+        """Percent of capital at risk, None for the account's default."""
+        return _risk_percent(self.risk_percent)
+
+
+class SignalRequest(Mutation, tag="signal"):
+    """Give an Armed position its entry signal.
+
+    A rule's refusal is a result with `accepted` false; a venue's comes later as an event. An accepted signal has left
+    Armed before its reply. The same accepted `signal_id` is answered, not executed, twice; a refused one may come
+    again.
+    """
+
+    position_id: Annotated[Name, Meta(description="an Armed position")]
+    entry_price: Annotated[Amount, Meta(description="quote per base, above 0; the order itself is a market order")]
+    stop_price: Annotated[Amount, Meta(description="the technical stop, quote per base")]
+    signal_id: Annotated[SignalId | None, Meta(description="yours; made by the daemon if omitted")] = None
+
+    def __post_init__(self) -> None:
+        parse_amount("entry_price", self.entry_price)
+        parse_amount("stop_price", self.stop_price)
+
+    @property
+    def entry_price_decimal(self) -> Decimal:
+        """The signal's entry, quote per base."""
+        return parse_amount("entry_price", self.entry_price)
+
+    @property
+    def stop_price_decimal(self) -> Decimal:
+        """The signal's technical stop, quote per base."""
+        return parse_amount("stop_price", self.stop_price)
+
+
+class DisarmRequest(Mutation, tag="disarm"):
+    """Take back an Armed position."""
+
+    position_id: Annotated[Name, Meta(description="an Armed position")]
+
+
+class CloseRequest(Mutation, tag="close"):
+    """Take a position out of the market.
+
+    From Entering the exit follows the fill, an exit under way is joined, Error tries again. It goes on if the client
+    leaves, and is answered within 30 seconds.
+    """
+
+    position_id: Annotated[Name, Meta(description="a position that is Entering, Active, Exiting or in Error")]
+
+
+class PanicRequest(Mutation, tag="panic"):
+    """Latch first, so that nothing enters any more; then disarm what is Armed and close what is in the market."""
+
+
+class ResumeRequest(Mutation, tag="resume"):
+    """Release the panic latch."""
+
+
+class EventsRequest(Request, tag="events"):
+    """Events and notices as the journal keeps them, ascending, without gaps."""
+
+    position_id: Annotated[Name | None, Meta(description="this position's only")] = None
+    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; 1 if omitted")] = None
+    limit: Annotated[Limit | None, Meta(description="at most so many; 10,000 if omitted")] = None
+
+
+class SubscribeRequest(Request, tag="subscribe"):
+    """Events and notices as they are committed, each as a line of its own after the reply.
+
+    A cursor over the journal at the reader's own pace: a slow reader falls behind, catches up and loses nothing. Other
+    requests on the connection are answered in between. One subscription a connection.
+    """
+
+    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; the next one if omitted")] = None
+    types: Annotated[tuple[Name, ...] | None, Meta(description="only these events and notices; all if omitted")] = None
+
+
+AnyMutation = ArmRequest | SignalRequest | DisarmRequest | CloseRequest | PanicRequest | ResumeRequest
+AnyRequest = (
+    AnyMutation
+    | HelloRequest
+    | PingRequest
+    | SchemaRequest
+    | HelpRequest
+    | HealthRequest
+    | StatusRequest
+    | PlanRequest
+    | EventsRequest
+    | SubscribeRequest
+)
+
+
+def _set_symbol(request: Request, symbol: str) -> None:
+    # Beyond ASCII, upper() can turn another word into a symbol.
+    upper = symbol.upper() if symbol.isascii() else symbol
+    if not SYMBOL.fullmatch(upper):
+        shown = symbol if len(symbol) <= _SHOWN_MAX else symbol[: _SHOWN_MAX - 3] + "..."
+        raise RuleError(
+            "unknown_symbol",
+            f"symbol was {shown!r}, which must be 5 to 20 letters and digits",
+            hint="base and quote without a separator, such as BTCUSDT",
+        )
+    msgspec.structs.force_setattr(request, "symbol", upper)
+
+
+def _check_account(capital: str | None, risk_percent: str | None) -> None:
+    _capital(capital)
+    _risk_percent(risk_percent)
+
+
+def _capital(text: str | None) -> Decimal | None:
+    return None if text is None else parse_amount("capital", text, CAPITAL)
+
+
+def _risk_percent(text: str | None) -> Decimal | None:
+    return None if text is None else parse_amount("risk_percent", text, RISK_PERCENT)

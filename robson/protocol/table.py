@@ -1,0 +1,99 @@
+"""The one table of commands: dispatch, help, the schema, the documentation and robsonctl are made from it."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from robson.protocol import requests, results
+from robson.protocol.requests import AnyRequest, Mutation
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what it takes, what it gives, and a request line to copy."""
+
+    name: str
+    request: type[AnyRequest]
+    result: type[Any]
+    example: str
+    codes: tuple[str, ...] = ()
+
+    @property
+    def mutating(self) -> bool:
+        """Whether it changes something and may carry an idempotency key."""
+        return issubclass(self.request, Mutation)
+
+    @property
+    def meaning(self) -> str:
+        """What it does, in full."""
+        return inspect.getdoc(self.request) or ""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one paragraph's first line."""
+        return self.meaning.split("\n")[0]
+
+
+_ID = '"01234567-89ab-7def-8123-456789abcdef"'
+
+_ROWS = (
+    Command("hello", requests.HelloRequest, results.HelloResult, '{"cmd":"hello"}'),
+    Command("ping", requests.PingRequest, results.PingResult, '{"id":1,"cmd":"ping"}'),
+    Command("schema", requests.SchemaRequest, dict, '{"cmd":"schema"}'),
+    Command("help", requests.HelpRequest, results.HelpResult, '{"cmd":"help"}'),
+    Command("health", requests.HealthRequest, results.HealthResult, '{"cmd":"health"}'),
+    Command(
+        "status",
+        requests.StatusRequest,
+        results.StatusResult,
+        '{"cmd":"status","all":true}',
+        ("unknown_position",),
+    ),
+    Command(
+        "plan",
+        requests.PlanRequest,
+        results.PlanResult,
+        '{"cmd":"plan","symbol":"BTCUSDT","side":"long","entry_price":"95000","stop_price":"93500"}',
+        ("unknown_symbol",),
+    ),
+    Command(
+        "arm",
+        requests.ArmRequest,
+        results.ArmResult,
+        '{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal","idempotency_key":"monday-1"}',
+        ("unknown_symbol", "unknown_strategy", "panic_latched", "recovering"),
+    ),
+    Command(
+        "signal",
+        requests.SignalRequest,
+        results.SignalResult,
+        f'{{"cmd":"signal","position_id":{_ID},"entry_price":"95000","stop_price":"93500","signal_id":"s-1"}}',
+        ("unknown_position", "wrong_state", "recovering"),
+    ),
+    Command(
+        "disarm",
+        requests.DisarmRequest,
+        results.DisarmResult,
+        f'{{"cmd":"disarm","position_id":{_ID}}}',
+        ("unknown_position", "wrong_state", "recovering"),
+    ),
+    Command(
+        "close",
+        requests.CloseRequest,
+        results.CloseResult,
+        f'{{"cmd":"close","position_id":{_ID}}}',
+        ("unknown_position", "wrong_state", "recovering"),
+    ),
+    Command("panic", requests.PanicRequest, results.PanicResult, '{"cmd":"panic"}'),
+    Command("resume", requests.ResumeRequest, results.ResumeResult, '{"cmd":"resume"}', ("recovering",)),
+    Command("events", requests.EventsRequest, results.EventsResult, '{"cmd":"events","from_seq":1,"limit":100}'),
+    Command(
+        "subscribe",
+        requests.SubscribeRequest,
+        results.SubscribeResult,
+        '{"cmd":"subscribe","from_seq":1,"types":["entry_filled","position_closed"]}',
+        ("unknown_event_type", "already_subscribed"),
+    ),
+)
+
+COMMANDS: dict[str, Command] = {row.name: row for row in _ROWS}

@@ -1,0 +1,195 @@
+"""The way to the daemon: which socket, and one request after another on it, with a time limit."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from robson.protocol.replies import ErrorBody, Reply
+from robson.protocol.requests import Mutation, Request
+from robsonctl.exits import Ended, Exit
+
+_SOCKET_NAME = "robson.sock"
+_SYSTEM_SOCKET = Path("/run/robson/robson.sock")
+_CHUNK_BYTES = 65_536
+
+_NOT_FOUND_CODES = frozenset({"unknown_position"})
+
+
+class Refused(Ended):
+    """The daemon said no."""
+
+    def __init__(self, error: ErrorBody) -> None:
+        match error.code:
+            case code if code in _NOT_FOUND_CODES:
+                exit_code = Exit.NOT_FOUND
+            case "too_many_clients":
+                exit_code = Exit.UNREACHABLE
+            case _:
+                exit_code = Exit.REFUSED
+        super().__init__(exit_code, error.message, code=error.code, hint=error.hint)
+
+
+def find_socket(option: str | None, environment: Mapping[str, str], directory: Path) -> Path:
+    """The socket that was named, else the first that exists of those a daemon would make.
+
+    Raises Ended (69) when none exists, naming the places.
+    """
+    named = option or environment.get("ROBSON_SOCKET")
+    if named:
+        return Path(named)
+    places = list(_places(environment, directory))
+    for place in places:
+        if place.is_socket():
+            return place
+    raise Ended(
+        Exit.UNREACHABLE,
+        "no daemon's socket was found at " + ", ".join(map(str, places)),
+        hint="start one with `robson run`, or name its socket with --socket or ROBSON_SOCKET",
+    )
+
+
+def _places(environment: Mapping[str, str], directory: Path) -> Iterator[Path]:
+    if state := environment.get("ROBSON_STATE_DIR"):
+        yield Path(state) / _SOCKET_NAME
+    for parent in (directory, *directory.parents):
+        if (parent / "pyproject.toml").is_file() and (parent / "robson" / "__init__.py").is_file():
+            yield parent / "state" / _SOCKET_NAME
+            break
+    if home := environment.get("XDG_STATE_HOME"):
+        yield Path(home) / "robson" / _SOCKET_NAME
+    elif home := environment.get("HOME"):
+        yield Path(home) / ".local" / "state" / "robson" / _SOCKET_NAME
+    yield _SYSTEM_SOCKET
+
+
+class Daemon:
+    """One connection to the daemon; it is looked for and made at the first request."""
+
+    def __init__(self, locate: Callable[[], Path], timeout_seconds: float | None = None) -> None:
+        self._locate = locate
+        self._timeout_seconds = timeout_seconds
+        self._socket: socket.socket | None = None
+        self._received = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; what is under way in the daemon goes on."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self._received.clear()
+
+    def ask(self, request: Request, *, seconds: float = 10.0) -> bytes:
+        """Send a request and return its result's JSON, untouched.
+
+        `seconds` is how long to wait unless the operator said otherwise. Raises Refused, or Ended with 69 (not done:
+        the daemon is not there) or 75 (a mutation that was sent and not answered).
+        """
+        self.send(request)
+        line = self._await_reply(request, self._timeout_seconds or seconds)
+        reply = msgspec.json.decode(line, type=Reply)
+        if reply.ok:
+            return bytes(reply.result)
+        raise Refused(reply.error or ErrorBody(code="bad_reply", message=f"the daemon's reply was {line[:200]!r}"))
+
+    def send(self, request: Request) -> None:
+        """Send a request without waiting."""
+        line = msgspec.json.encode(request) + b"\n"
+        try:
+            self.connected().sendall(line)
+        except BrokenPipeError:
+            # The daemon may have said why before it closed; the reader will find it, or the end.
+            return
+        except OSError as fault:
+            raise Ended(
+                Exit.UNREACHABLE, f"the request could not be sent: {fault.strerror or fault}", code="unreachable"
+            ) from fault
+
+    def lines(self) -> Iterator[bytes]:
+        """Whatever the daemon sends from now on, line by line, until it closes."""
+        while line := self._line(None):
+            yield line
+
+    def connected(self) -> socket.socket:
+        """The open socket; raises Ended (69) when nobody answers."""
+        if self._socket is None:
+            path = self._locate()
+            caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                caller.settimeout(self._timeout_seconds or 10.0)
+                caller.connect(os.fspath(path))
+            except OSError as fault:
+                caller.close()
+                raise _unreachable(path, fault) from fault
+            self._socket = caller
+        return self._socket
+
+    def _await_reply(self, request: Request, seconds: float) -> bytes:
+        try:
+            line = self._line(time.monotonic() + seconds)
+        except TimeoutError:
+            raise self._unanswered(request, f"the daemon did not answer within {seconds:g} s") from None
+        except KeyboardInterrupt:
+            if isinstance(request, Mutation):
+                raise self._unanswered(request, "interrupted before the answer", Exit.INTERRUPTED) from None
+            raise
+        if not line:
+            raise self._unanswered(request, "the daemon closed the connection before it answered")
+        return line
+
+    def _line(self, deadline: float | None) -> bytes:
+        """The next line, empty at the end; raises TimeoutError."""
+        connected = self.connected()
+        while (end := self._received.find(b"\n")) < 0:
+            if deadline is None:
+                connected.settimeout(None)
+            else:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                connected.settimeout(left)
+            try:
+                chunk = connected.recv(_CHUNK_BYTES)
+            except ConnectionError:
+                chunk = b""
+            if not chunk:
+                return b""
+            self._received += chunk
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line
+
+    def _unanswered(self, request: Request, what: str, exit_code: Exit = Exit.OUTCOME_UNKNOWN) -> Ended:
+        # A late answer to this request must not be taken for the next one's.
+        self.close()
+        if not isinstance(request, Mutation):
+            return Ended(Exit.UNREACHABLE, what, code="no_answer", hint="`robsonctl health` tells more")
+        key = request.idempotency_key
+        return Ended(
+            exit_code,
+            f"{what}: the outcome is unknown",
+            code="outcome_unknown",
+            hint=f"look with `robsonctl status`; the same command with `--key {key}` is done at most once",
+        )
+
+
+def _unreachable(path: Path, fault: OSError) -> Ended:
+    return Ended(
+        Exit.UNREACHABLE,
+        f"no daemon answers at {path}: {fault.strerror or fault}",
+        code="unreachable",
+        hint="is `robson run` running, and may you use its socket?",
+    )

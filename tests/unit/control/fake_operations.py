@@ -1,0 +1,180 @@
+"""A daemon that remembers what it was asked, with a sequence and replies kept in memory."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import trio
+
+from robson.domain.errors import RuleError
+from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.values import PositionId
+from robson.protocol import requests as ask
+from robson.protocol import results as give
+from robson.protocol.operations import Caller, Ticket
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+class StillClock:
+    """A clock that stands at noon; its other hand is Trio's."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return trio.current_time()
+
+
+class FakeOperations:
+    """Answers every command; `close` waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[ask.Request] = []
+        self.callers: list[Caller] = []
+        self.positions: dict[str, give.PositionView] = {}
+        self.rows: list[Recorded] = []
+        self.replies: dict[str, StoredReply] = {}
+        self.refusal: Exception | None = None
+        self.refusal_after_commit: Exception | None = None
+        self.latched = False
+        self.ready = True
+        self.close_begun = trio.Event()
+        self.let_close_go = trio.Event()
+        self.closed = trio.Event()
+        self._committed = trio.Event()
+
+    def commit(self, kind: str, position_id: str | None = None, **data: Any) -> None:
+        self.rows.append(
+            Recorded(
+                seq=len(self.rows) + 1,
+                type=kind,
+                at=NOON,
+                position_id=None if position_id is None else PositionId(position_id),
+                data=data,
+            )
+        )
+        self._committed.set()
+        self._committed = trio.Event()
+
+    def _note(self, request: ask.Request, caller: Caller) -> None:
+        self.asked.append(request)
+        self.callers.append(caller)
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def hello(self, request: ask.HelloRequest, caller: Caller) -> give.HelloResult:
+        self._note(request, caller)
+        return give.HelloResult(protocol=1, version="0", mode="paper", state="live")
+
+    async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
+        self._note(request, caller)
+        return give.HealthResult(live=True, ready=self.ready, checks={"feed": give.Check(ok=True, detail="0.2 s")})
+
+    async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
+        self._note(request, caller)
+        shown = [self._known(request.position_id)] if request.position_id else list(self.positions.values())
+        if not (request.all or request.position_id):
+            shown = [position for position in shown if position.state != "Closed"]
+        return give.StatusResult(
+            mode="paper",
+            state="live",
+            panic_latched=self.latched,
+            feed={"BTCUSDT": give.FeedView(age_seconds=0.2, last_price=Decimal("95010.10"), stale=False)},
+            unprotected_seconds=0.0,
+            positions=tuple(shown),
+        )
+
+    async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
+        self._note(request, caller)
+        distance = abs(request.entry_price_decimal - request.stop_price_decimal)
+        return give.PlanResult(
+            quantity=Decimal("0.06666"),
+            raw_quantity=Decimal(100) / Decimal(1500),
+            notional=Decimal("6332.70"),
+            risk_amount=Decimal(100),
+            stop_distance=distance,
+            stop_distance_percent=Decimal("1.57"),
+            margin_required=Decimal("633.27"),
+            leverage=Decimal(10),
+            fees_estimate=Decimal("0.00000001"),
+            worst_case_loss=Decimal("112.6"),
+        )
+
+    async def arm(self, request: ask.ArmRequest, caller: Caller, ticket: Ticket | None) -> give.ArmResult:
+        self._note(request, caller)
+        await trio.lowlevel.checkpoint()
+        position_id = f"p{len(self.positions) + 1:03}"
+        self.positions[position_id] = give.PositionView(
+            position_id=position_id,
+            symbol=request.symbol,
+            side=request.side.value,
+            state="Armed",
+            strategy=request.strategy,
+            capital=request.capital_decimal or Decimal(10000),
+            risk_percent=request.risk_percent_decimal or Decimal(1),
+            armed_at=NOON,
+        )
+        result = give.ArmResult(position_id=position_id)
+        if ticket is not None:
+            self.remember(ticket.seal(result))
+        self.commit("position_armed", position_id, symbol=request.symbol)
+        if self.refusal_after_commit is not None:
+            raise self.refusal_after_commit
+        return result
+
+    async def signal(self, request: ask.SignalRequest, caller: Caller, ticket: Ticket | None) -> give.SignalResult:
+        self._note(request, caller)
+        self._known(request.position_id)
+        if request.stop_price_decimal > request.entry_price_decimal:
+            reason = give.Reason(code="stop_on_wrong_side", message="the technical stop was above the entry")
+            return give.SignalResult(accepted=False, reason=reason)
+        return give.SignalResult(accepted=True, quantity=Decimal("0.06666"))
+
+    async def disarm(self, request: ask.DisarmRequest, caller: Caller, ticket: Ticket | None) -> give.DisarmResult:
+        self._note(request, caller)
+        self._known(request.position_id)
+        return give.DisarmResult(position_id=request.position_id)
+
+    async def close(self, request: ask.CloseRequest, caller: Caller, ticket: Ticket | None) -> give.CloseResult:
+        self._note(request, caller)
+        self.close_begun.set()
+        await self.let_close_go.wait()
+        self.commit("position_closed", request.position_id)
+        self.closed.set()
+        return give.CloseResult(position_id=request.position_id, outcome="closed")
+
+    async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
+        self._note(request, caller)
+        self.latched = True
+        outcomes = (give.PanicOutcome(position_id=name, outcome="disarmed") for name in self.positions)
+        return give.PanicResult(latched=True, positions=tuple(outcomes))
+
+    async def resume(self, request: ask.ResumeRequest, caller: Caller, ticket: Ticket | None) -> give.ResumeResult:
+        self._note(request, caller)
+        self.latched = False
+        self.ready = True
+        return give.ResumeResult()
+
+    def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
+        rows = (row for row in self.rows[max(0, from_seq - 1) :] if position_id in {None, row.position_id})
+        return [row for row, _ in zip(rows, range(limit), strict=False)]
+
+    def last_seq(self) -> int:
+        return len(self.rows)
+
+    async def wait_events(self, after_seq: int) -> None:
+        while len(self.rows) <= after_seq:
+            await self._committed.wait()
+
+    def remember(self, reply: StoredReply) -> None:
+        self.replies[reply.key] = reply
+
+    def stored_reply(self, key: str) -> StoredReply | None:
+        return self.replies.get(key)
+
+    def _known(self, position_id: str) -> give.PositionView:
+        if position_id not in self.positions:
+            raise RuleError("unknown_position", f"position_id was {position_id!r}, which is no position of ours")
+        return self.positions[position_id]
