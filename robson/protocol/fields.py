@@ -27,5 +27,5 @@ Params = Annotated[dict[Name, Annotated[str, Meta(max_length=128)]], Meta(max_le
 Seq = Annotated[int, Meta(ge=0, le=_INT64_MAX)]
 
 EVENTS_LIMIT_DEFAULT = 10_000
-EVENTS_LIMIT_MAX = 100_000
+EVENTS_LIMIT_MAX = 10_000
 Limit = Annotated[int, Meta(ge=1, le=EVENTS_LIMIT_MAX)]
