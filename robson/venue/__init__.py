@@ -1,0 +1,1 @@
+"""Venues: the isolated-margin ledger, and what answers for it."""

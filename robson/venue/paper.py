@@ -1,0 +1,294 @@
+"""The paper venue: the isolated-margin ledger on live prices, with its own account file and a network's delays."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import ClassVar, TypeVar
+
+import msgspec
+import trio
+
+from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.errors import InDoubt, Rejected, RuleError, Unreachable, VenueError
+from robson.domain.instrument import Instrument
+from robson.domain.values import ClientOrderId, Role
+from robson.ports.clock import Clock
+from robson.ports.venue import OrderReport, OrderRequest
+from robson.venue.account_file import AccountFile
+from robson.venue.instruments import builtin_instrument
+from robson.venue.ledger import (
+    Change,
+    Order,
+    OrderTicket,
+    Pair,
+    PairRules,
+    SideEffect,
+    check_window,
+    liquidation_bounds,
+    mark,
+    open_pair,
+    place,
+    repay,
+    transfer,
+)
+from robson.venue.ledger.refusals import INVALID_SYMBOL
+from robson.venue.ledger.units import cut, from_ms, to_ms
+from robson.venue.liquidity import book, draw
+from robson.venue.settings import PaperSettings
+
+T = TypeVar("T")
+Prices = Callable[[str], Decimal | None]
+Step = Callable[[Pair, PairRules, int], Change]
+
+_BASIS_POINTS_PER_UNIT = 10_000
+_SIDE_EFFECTS = {Role.ENTRY: SideEffect.MARGIN_BUY, Role.EXIT: SideEffect.AUTO_REPAY}
+
+
+class PaperVenue:
+    """A venue that trades on paper (ports.Venue).
+
+    Each request travels half its delay, happens in one durable transaction, and its answer travels the other half: who
+    stops waiting before that moment has asked for nothing, who stops after it has traded. An account is brought up to
+    date (interest, index price, liquidation) whenever it is touched, and by `observe` when a price liquidates it.
+    """
+
+    name: ClassVar[str] = "paper"
+
+    def __init__(self, file: AccountFile, *, clock: Clock, prices: Prices, settings: PaperSettings, seed: int) -> None:
+        self._file = file
+        self._clock = clock
+        self._prices = prices
+        self._settings = settings
+        self._seed = seed
+        self._delays = Random(seed)  # noqa: S311
+        self._bounds: dict[str, tuple[Decimal, Decimal]] = {}
+        for pair in file.pairs():
+            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(_instrument(pair.symbol)))
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock, prices: Prices, settings: PaperSettings, seed: int) -> "PaperVenue":
+        """Open or create the account file at `path`; StorageError when it cannot be used.
+
+        `prices` gives the last price of a symbol (quote per base), None when there was none yet; then the last price
+        that the account was touched with stands in. `seed` decides delays, slippage and depth.
+        """
+        return cls(AccountFile.open(path), clock=clock, prices=prices, settings=settings, seed=seed)
+
+    def close(self) -> None:
+        """Close the account file."""
+        self._file.close()
+
+    def observe(self, symbol: str, price: Decimal) -> None:
+        """Take one tick: one comparison, unless the price liquidates the account."""
+        bounds = self._bounds.get(symbol)
+        if bounds is None or bounds[0] < price < bounds[1]:
+            return
+        try:
+            self._update(symbol, price=price)
+        except VenueError:
+            # The file could not be written. A feed must not fail for that: the next tick or touch tries again.
+            return
+
+    def timestamp_ms(self) -> int:
+        """The venue's clock for signing: here it is the run's own."""
+        return self._now_ms()
+
+    async def server_time_ms(self) -> int:
+        """The venue's own clock, milliseconds since the epoch."""
+        return await self._exchange(self._now_ms)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """The pair's filters; Rejected `unknown_symbol` when the table does not have it."""
+
+        def look_up() -> Instrument:
+            try:
+                return builtin_instrument(symbol)
+            except RuleError as error:
+                raise Rejected(error.code, f"{error.message}; {error.hint}") from error
+
+        return await self._exchange(look_up)
+
+    async def terms(self, symbol: str) -> PairTerms:
+        """Tier, fee and interest rates as configured."""
+        return await self._exchange(lambda: self._rules(_instrument(symbol)).terms)
+
+    async def account(self, symbol: str) -> PairAccount:
+        """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
+        return await self._exchange(lambda: self._read(symbol).account)
+
+    async def price(self, symbol: str) -> Decimal:
+        """The last price (quote per base); Rejected -3042 when there was none yet."""
+
+        def look_up() -> Decimal:
+            price = self._prices(_instrument(symbol).symbol)
+            return self._read(symbol).priced() if price is None else price
+
+        return await self._exchange(look_up)
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Trade at once around the last price: an entry borrows its shortfall, an exit repays with what it received."""
+        return await self._exchange(lambda: self._place(request))
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """The newest order with this id, without its trades, as the real venue answers; None when there is none."""
+
+        def look_up() -> OrderReport | None:
+            order = self._file.newest_order(_instrument(symbol).symbol, client_order_id)
+            return None if order is None else _report(symbol, order)
+
+        return await self._exchange(look_up)
+
+    async def trades(
+        self,
+        symbol: str,
+        *,
+        venue_order_id: str | None = None,
+        from_id: int | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[Trade]:
+        """Our executions on the pair, oldest first, that meet every given condition."""
+
+        def look_up() -> Sequence[Trade]:
+            if venue_order_id is not None and not venue_order_id.isdecimal():
+                return ()
+            executions = self._file.executions(
+                _instrument(symbol).symbol,
+                order_id=None if venue_order_id is None else int(venue_order_id),
+                from_id=from_id,
+                since_ms=None if since is None else to_ms(since),
+            )
+            return tuple(execution.trade() for execution in executions)
+
+        return await self._exchange(look_up)
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Orders that may still execute: none, for a market order ends at once."""
+        return await self._exchange(lambda: tuple(_report(symbol, order) for order in self._read(symbol).open_orders))
+
+    async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
+        """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
+
+        def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
+            return repay(pair, rules, asset, amount, now_ms)
+
+        await self._exchange(lambda: self._update(symbol, step))
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        """The interest charged on the pair since a time, up to this moment, oldest first."""
+
+        def look_up() -> Sequence[InterestCharge]:
+            self._read(symbol)
+            return tuple(record.charge() for record in self._file.interest(symbol, since_ms=to_ms(since)))
+
+        return await self._exchange(look_up)
+
+    async def _exchange(self, action: Callable[[], T]) -> T:
+        """Travel, act, travel back; a refusal travels back as well."""
+        delay = self._settings.latency_ms + self._settings.latency_jitter_ms * draw(self._delays)
+        one_way_seconds = float(delay) / 2000
+        await trio.sleep(one_way_seconds)
+        try:
+            answer = action()
+        except VenueError as error:
+            refusal = error
+        else:
+            await trio.sleep(one_way_seconds)
+            return answer
+        await trio.sleep(one_way_seconds)
+        raise refusal
+
+    def _place(self, request: OrderRequest) -> OrderReport:
+        check_window(request.timestamp_ms, request.receive_window_ms, self._now_ms())
+        ticket = OrderTicket(
+            client_order_id=request.client_order_id,
+            side=request.order_side,
+            quantity=request.quantity,
+            side_effect=_SIDE_EFFECTS[request.role],
+        )
+
+        def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
+            # Drawn from the order's own id, so that a venue that was restarted goes on with the same book.
+            source = Random(f"{self._seed}/{pair.symbol}/{pair.next_order_id}")  # noqa: S311
+            levels = book(self._settings, rules.instrument, ticket.side, ticket.quantity, pair.priced(), source)
+            return place(pair, rules, ticket, levels, now_ms)
+
+        change = self._update(request.symbol, step)
+        order = change.orders[-1]
+        trades = tuple(trade.trade() for trade in change.executions if trade.order_id == order.order_id)
+        borrowed = {order.borrowed_asset: order.borrowed} if order.borrowed_asset else {}
+        return msgspec.structs.replace(_report(request.symbol, order), trades=trades, borrowed=borrowed)
+
+    def _read(self, symbol: str) -> Pair:
+        try:
+            return self._update(symbol).pair
+        except InDoubt as error:
+            # Only the bookkeeping of the touch is in doubt; the reading itself surely gave nothing.
+            raise Unreachable(str(error)) from error
+
+    def _update(self, symbol: str, step: Step | None = None, *, price: Decimal | None = None) -> Change:
+        """Bring the account up to date, take the step, store both together; a refused step leaves the first."""
+        instrument = _instrument(symbol)
+        rules, now_ms = self._rules(instrument), self._now_ms()
+        before = self._file.pair(symbol)
+        if before is None:
+            change = transfer(open_pair(instrument, now_ms), instrument.quote, cut(self._settings.collateral), now_ms)
+        else:
+            change = Change(pair=before)
+        change = change.then(mark, rules, now_ms, self._prices(symbol) if price is None else price)
+        refusal: Rejected | None = None
+        if step is not None:
+            try:
+                change = change.then(step, rules, now_ms)
+            except Rejected as error:
+                refusal = error
+        if change.pair != before:
+            self._file.save(change)
+        self._bounds[symbol] = liquidation_bounds(change.pair, rules)
+        if refusal is not None:
+            raise refusal
+        return change
+
+    def _rules(self, instrument: Instrument) -> PairRules:
+        settings = self._settings
+        fee_price: Decimal | None = None
+        if settings.fee_asset is not None:
+            fee_price = self._prices(settings.fee_asset + instrument.quote) or settings.fee_asset_price
+        return PairRules(
+            instrument=instrument,
+            terms=PairTerms(
+                taker_fee_rate=settings.fee_rate,
+                base_hourly_interest_rate=settings.base_hourly_interest_rate,
+                quote_hourly_interest_rate=settings.quote_hourly_interest_rate,
+            ),
+            fee_asset=settings.fee_asset,
+            fee_asset_price=fee_price,
+            minimum_borrow={instrument.base: instrument.step_size},
+            borrow_excess=settings.borrow_excess_bps / _BASIS_POINTS_PER_UNIT,
+        )
+
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _instrument(symbol: str) -> Instrument:
+    try:
+        return builtin_instrument(symbol)
+    except RuleError as error:
+        raise Rejected(*INVALID_SYMBOL) from error
+
+
+def _report(symbol: str, order: Order) -> OrderReport:
+    """What the venue says of an order when it is asked: only the answer to `place` carries its trades and its loan."""
+    return OrderReport(
+        symbol=symbol,
+        client_order_id=ClientOrderId(order.ticket.client_order_id),
+        venue_order_id=str(order.order_id),
+        status=order.status.value,
+        order_side=order.ticket.side,
+        quantity=order.ticket.quantity,
+        executed=order.executed,
+        executed_quote=order.executed_quote,
+        at=from_ms(order.updated_ms),
+    )
