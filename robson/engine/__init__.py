@@ -1,0 +1,1 @@
+"""The rules of the trade: pure functions of states, stimuli and numbers."""

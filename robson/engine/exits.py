@@ -1,0 +1,86 @@
+"""How much an exit sells or buys back, and in which orders."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from robson.domain.actions import PlaceOrder
+from robson.domain.events import ExitOrderPlaced
+from robson.domain.ids import exit_order_id
+from robson.domain.instrument import Instrument
+from robson.domain.position import Position
+from robson.domain.stimuli import ExitTerms
+from robson.domain.values import ZERO, Role, Side, exit_order_side
+
+NEXT_HOUR_MARGIN = timedelta(minutes=2)
+
+
+def first_exit_quantity(side: Side, quantity: Decimal, fees_by_asset: dict[str, Decimal], terms: ExitTerms) -> Decimal:
+    """The base quantity of the first exit of what an entry executed, in whole steps.
+
+    A long sells what it holds after fees, floored. A short buys back what it sold, its share of the interest and the
+    fee that the venue keeps of the purchase, rounded up (reference: Binance exit arithmetic, 8.3).
+    """
+    instrument = terms.instrument
+    if side is Side.LONG:
+        return instrument.floor(quantity - fees_by_asset.get(instrument.base, ZERO))
+    return instrument.ceil((quantity + terms.interest_base) / (1 - terms.fee_rate))
+
+
+def interest_estimate(principal: Decimal, hourly_rate: Decimal, borrowed_at: datetime, now: datetime) -> Decimal:
+    """What a loan has cost so far, in its asset: one hour at once, then one at each full UTC hour.
+
+    The next hour counts as charged two minutes ahead, so that an exit sent just before it is not short. An exit's later
+    sizes come from the account itself.
+    """
+    hours = int((now + NEXT_HOUR_MARGIN).timestamp() // 3600) - int(borrowed_at.timestamp() // 3600)
+    return principal * hourly_rate * (1 + max(hours, 0))
+
+
+def exit_orders(
+    position: Position, quantity: Decimal, attempt: int, terms: ExitTerms
+) -> tuple[tuple[ExitOrderPlaced, ...], tuple[PlaceOrder, ...]]:
+    """The events and orders of one exit attempt; empty when nothing in whole steps is left."""
+    if quantity < max(terms.instrument.minimum_quantity, terms.instrument.step_size):
+        return (), ()
+    order_side = exit_order_side(position.side)
+    orders = tuple(
+        PlaceOrder(
+            position_id=position.position_id,
+            client_order_id=exit_order_id(position.position_id, attempt, part),
+            symbol=position.symbol,
+            role=Role.EXIT,
+            order_side=order_side,
+            quantity=share,
+            attempt=attempt,
+            part=part,
+            fence=terms.fence,
+        )
+        for part, share in enumerate(terms.instrument.split(quantity))
+    )
+    events = tuple(
+        ExitOrderPlaced(
+            client_order_id=order.client_order_id,
+            attempt=order.attempt,
+            fence=order.fence,
+            order_side=order.order_side,
+            quantity=order.quantity,
+            part=order.part,
+        )
+        for order in orders
+    )
+    return events, orders
+
+
+def fees_in_quote(
+    fees_by_asset: dict[str, Decimal], instrument: Instrument, base_price: Decimal, prices: dict[str, Decimal]
+) -> Decimal:
+    """Fees as quote: base at `base_price`, third assets at `prices` (quote per unit), unpriced ones left out."""
+    total = ZERO
+    for asset, amount in fees_by_asset.items():
+        if asset == instrument.quote:
+            total += amount
+        elif asset == instrument.base:
+            total += amount * base_price
+        else:
+            total += amount * prices.get(asset, ZERO)
+    return total
