@@ -1,0 +1,211 @@
+"""The one loop that carries out intents: mark sent, place, settle; what is found sent is resolved, never repeated.
+
+Start-up recovery is this same loop: an intent that a crash left `sent` is in doubt and gets resolved by evidence.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+import trio
+
+from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
+from robson.domain.values import ClientOrderId, Role
+from robson.executor import intents
+from robson.executor.resolution import Outcome, Refused, Resolver
+from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
+
+# Longer than the venue's own ten seconds, so that its late answer is still heard.
+REPLY_TIMEOUT_SECONDS = 12.0
+# An exit counts as in doubt after this long, while its request stays open.
+EXIT_DOUBT_SECONDS = 2.0
+AFTER_FAULT_SECONDS = 1.0
+
+_log = structlog.get_logger("robson.executor")
+
+
+class Book(Protocol):
+    """Where intents are kept and outcomes go; the daemon implements it over the journal."""
+
+    @property
+    def epoch(self) -> int:
+        """The present run's number."""
+
+    @property
+    def latched(self) -> bool:
+        """Whether panic forbids entries."""
+
+    def open_intents(self) -> Iterable[Intent]:
+        """Every intent that still needs work, oldest first."""
+
+    def keep(self, intent: Intent) -> bool:
+        """Write a changed intent durably; False when the disk refused."""
+
+    def knows_trade(self, symbol: str, trade_id: int) -> bool:
+        """Whether this execution is accounted to an order of ours already."""
+
+    def settle(self, intent: Intent, outcome: Outcome) -> None:
+        """Take the outcome of an intent: the final word on it."""
+
+
+class Executor:
+    """Carries out intents side by side; entries on one pair go out one after the other."""
+
+    def __init__(self, venue: Venue, clock: Clock) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._resolver = Resolver(venue)
+        self._wake = trio.Event()
+        self._idle = trio.Event()
+        self._in_hand: set[ClientOrderId] = set()
+        self._entry_lanes: dict[str, trio.Lock] = {}
+        self._reached = True
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the venue answered the last time it was asked."""
+        return self._reached and self._resolver.reachable
+
+    def wake(self) -> None:
+        """Say that there are new intents."""
+        self._wake.set()
+
+    async def wait_idle(self) -> None:
+        """Return once nothing is in hand."""
+        while self._in_hand:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def run(self, book: Book) -> None:
+        """Work until cancelled; what a cancellation interrupts after its first byte stays `sent` in the journal."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                for intent in list(book.open_intents()):
+                    if intent.order.client_order_id not in self._in_hand:
+                        self._in_hand.add(intent.order.client_order_id)
+                        nursery.start_soon(self._carry_out, book, intent)
+                await self._wake.wait()
+                self._wake = trio.Event()
+
+    async def _carry_out(self, book: Book, intent: Intent) -> None:
+        try:
+            if intent.order.role is Role.ENTRY:
+                async with self._entry_lanes.setdefault(intent.order.symbol, trio.Lock()):
+                    outcome = await self._execute(book, intent)
+            else:
+                outcome = await self._execute(book, intent)
+            book.settle(*outcome)
+        except Exception:  # noqa: BLE001  one order's fault must not stop the others
+            # Whatever went wrong, the intent is durable as sent: the next round asks the venue about it.
+            _log.exception("intent_failed", symbol=intent.order.symbol, role=intent.order.role.value)
+            await trio.sleep(AFTER_FAULT_SECONDS)
+            self.wake()
+        finally:
+            self._in_hand.discard(intent.order.client_order_id)
+            if not self._in_hand:
+                self._idle.set()
+
+    async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
+        if intent.status != "pending":
+            doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
+            book.keep(doubtful)
+            return doubtful, await self._resolver.resolve(doubtful, book.knows_trade)
+        failures = 0
+        while True:
+            never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
+            if never is not None:
+                return intent, Refused(stage="stale", code=never[0], message=never[1])
+            sent = intents.mark_sent(intent, self._venue.timestamp_ms())
+            is_entry = intent.order.role is Role.ENTRY
+            if not book.keep(sent) and is_entry:
+                return intent, Refused(
+                    stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
+                )
+            try:
+                return await self._place(book, sent)
+            except Unreachable as error:
+                self._reached = False
+                if is_entry:
+                    return sent, Refused(stage="venue", code="unreachable", message=str(error))
+                pause = intents.backoff_seconds(failures)
+            except RateLimited as error:
+                if is_entry:
+                    return sent, Refused(stage="venue", code=error.code, message=error.text)
+                pause = max(intents.backoff_seconds(failures), error.retry_after_seconds)
+            failures += 1
+            _log.warning("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
+            await trio.sleep(pause)
+
+    async def _place(self, book: Book, sent: Intent) -> tuple[Intent, Outcome]:
+        """Send the order once and find out what became of it.
+
+        Raises Unreachable or RateLimited when it surely was not executed and may be sent again.
+        """
+        is_exit = sent.order.role is Role.EXIT
+        answer = _Answer()
+        async with trio.open_nursery() as race:
+            race.start_soon(self._request, sent, answer, race.cancel_scope)
+            with trio.move_on_after(EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS):
+                await answer.doubted.wait()
+            sent = intents.mark_in_doubt(sent, answer.why or f"no answer within {EXIT_DOUBT_SECONDS:g} s")
+            book.keep(sent)
+            answer.outcome = await self._resolver.resolve(sent, book.knows_trade)
+            race.cancel_scope.cancel()
+        if answer.failure is not None:
+            raise answer.failure
+        if answer.outcome is None:
+            assert answer.report is not None
+            answer.outcome = await self._resolver.complete(answer.report)
+        return sent, answer.outcome
+
+    async def _request(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+        """Wait for the venue's own answer; anything definite ends the race."""
+        order = sent.order
+        assert sent.timestamp_ms is not None
+        assert sent.receive_window_ms is not None
+        request = OrderRequest(
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            role=order.role,
+            order_side=order.order_side,
+            quantity=order.quantity,
+            timestamp_ms=sent.timestamp_ms,
+            receive_window_ms=sent.receive_window_ms,
+        )
+        try:
+            with trio.fail_after(REPLY_TIMEOUT_SECONDS):
+                answer.report = await self._venue.place(request)
+        except (InDoubt, trio.TooSlowError) as error:
+            answer.doubt(str(error) or f"no answer within {REPLY_TIMEOUT_SECONDS:g} s")
+            return
+        except (Unreachable, RateLimited) as error:
+            answer.failure = error
+        except Rejected as error:
+            stage = "margin" if error.code in MARGIN_CODES else "venue"
+            answer.outcome = Refused(stage=stage, code=error.code, message=error.text)
+        except Exception as error:  # noqa: BLE001  an adapter's fault says nothing about what the venue did
+            _log.exception("venue_adapter_failed", symbol=order.symbol)
+            answer.doubt(f"the venue adapter failed: {error!r}")
+            return
+        self._reached = not isinstance(answer.failure, Unreachable)
+        race.cancel()
+
+
+# Refusals that speak of the loan, not of the order (reference: margin codes).
+MARGIN_CODES = frozenset({"-2010", "-3006", "-3008", "-3012", "-3013", "-3014", "-3041", "-3045", "-11008"})
+
+
+class _Answer:
+    """What came back for one request; the first definite word wins."""
+
+    def __init__(self) -> None:
+        self.doubted = trio.Event()
+        self.why = ""
+        self.report: OrderReport | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Unreachable | RateLimited | None = None
+
+    def doubt(self, why: str) -> None:
+        """The request ended without a definite word."""
+        self.why = why
+        self.doubted.set()

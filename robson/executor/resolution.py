@@ -1,0 +1,157 @@
+"""What became of an order: found out from the venue's own records, never guessed."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+import structlog
+import trio
+
+from robson.domain.account import Trade
+from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.values import ZERO, Role, Value, add_amounts
+from robson.executor import intents
+from robson.ports import Intent, OrderReport, Venue
+
+QUERY_TIMEOUT_SECONDS = 5.0
+# A loan is booked with its order; entries on a pair go one after the other, so no other loan is that near.
+LOAN_SLACK = timedelta(seconds=1)
+
+_log = structlog.get_logger("robson.executor")
+
+
+class Executed(Value):
+    """The order is final and something executed; `quote` is the sum of price x quantity."""
+
+    report: OrderReport
+    trades: tuple[Trade, ...]
+    quote: Decimal
+    fees_by_asset: dict[str, Decimal]
+
+
+class Refused(Value):
+    """The order surely did not and will not execute; `stage` is venue, margin or stale."""
+
+    stage: str
+    code: str
+    message: str
+
+
+class Absent(Value):
+    """The venue denies the order after the clock fence and no trade speaks for it."""
+
+
+Outcome = Executed | Refused | Absent
+
+
+def account_for(report: OrderReport, trades: Sequence[Trade]) -> Executed:
+    """The outcome of a final report whose trades are complete."""
+    fees: dict[str, Decimal] = {}
+    for trade in trades:
+        fees = add_amounts(fees, {trade.fee_asset: trade.fee})
+    quote = sum((trade.price * trade.quantity for trade in trades), ZERO)
+    return Executed(report=report, trades=tuple(trades), quote=quote, fees_by_asset=fees)
+
+
+def executed_in(trades: Sequence[Trade]) -> Decimal:
+    """The base quantity that these trades add up to."""
+    return sum((trade.quantity for trade in trades), ZERO)
+
+
+class Resolver:
+    """Asks the venue until it knows; an unreachable venue is asked again, for as long as it takes."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.reachable = True
+
+    async def complete(self, report: OrderReport) -> Outcome:
+        """The outcome of an order that the venue knows: wait until it is final and its trades add up."""
+        failures = 0
+        trades: Sequence[Trade] = report.trades
+        while True:
+            if report.is_final and report.executed <= 0:
+                code = report.status
+                return Refused(stage="venue", code=code, message=f"the order ended {code} with nothing executed")
+            if report.is_final and executed_in(trades) == report.executed:
+                return account_for(report, trades)
+            await trio.sleep(intents.backoff_seconds(failures))
+            failures += 1
+            try:
+                with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                    if not report.is_final:
+                        report = await self._venue.order(report.symbol, report.client_order_id) or report
+                    trades = await self._venue.trades(report.symbol, venue_order_id=report.venue_order_id)
+                self.reachable = True
+            except (VenueError, trio.TooSlowError) as error:
+                await self._pause(error, failures, "trades_not_read")
+
+    async def resolve(self, intent: Intent, knows_trade: Callable[[str, int], bool]) -> Outcome:
+        """The outcome of an intent that was sent and not answered.
+
+        Absence is believed only after the clock fence, when the venue has denied the order several times and no trade
+        since the request belongs to an order that nobody accounts for.
+        """
+        order = intent.order
+        denials = failures = 0
+        while True:
+            try:
+                with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                    report = await self._venue.order(order.symbol, order.client_order_id)
+                    if report is None and await self._is_past_fence(intent):
+                        denials += 1
+                        if denials >= intents.DENIALS_NEEDED and not await self._has_stray_trades(intent, knows_trade):
+                            return Absent()
+                self.reachable = True
+            except (VenueError, trio.TooSlowError) as error:
+                failures += 1
+                await self._pause(error, failures, "order_not_read")
+                continue
+            if report is not None:
+                outcome = await self.complete(report)
+                if isinstance(outcome, Executed) and order.role is Role.ENTRY:
+                    return await self._with_loan(outcome)
+                return outcome
+            failures += 1
+            await trio.sleep(intents.backoff_seconds(failures))
+
+    async def _with_loan(self, executed: Executed) -> Executed:
+        """The outcome with the loan made for it, which a queried order does not tell (Binance: only the reply does).
+
+        The loan is known by its ON_BORROW interest record.
+        """
+        report, failures = executed.report, 0
+        while True:
+            try:
+                with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                    charges = await self._venue.interest(report.symbol, report.at - LOAN_SLACK)
+                break
+            except Rejected as error:
+                _log.warning("loan_not_read", symbol=report.symbol, error=str(error))
+                charges = ()
+                break
+            except (VenueError, trio.TooSlowError) as error:
+                failures += 1
+                await self._pause(error, failures, "loan_not_read")
+        loans: dict[str, Decimal] = {}
+        for charge in charges:
+            if charge.on_borrow and abs(charge.at - report.at) <= LOAN_SLACK:
+                loans = add_amounts(loans, {charge.asset: charge.principal})
+        return msgspec.structs.replace(executed, report=msgspec.structs.replace(report, borrowed=loans))
+
+    async def _is_past_fence(self, intent: Intent) -> bool:
+        return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)
+
+    async def _has_stray_trades(self, intent: Intent, knows_trade: Callable[[str, int], bool]) -> bool:
+        """Whether a trade since the request may be this order's, although the venue denies the order."""
+        trades = await self._venue.trades(intent.order.symbol, since=intent.created_at)
+        return any(not knows_trade(intent.order.symbol, trade.trade_id) for trade in trades)
+
+    async def _pause(self, error: Exception, failures: int, what: str) -> None:
+        self.reachable = False
+        pause = intents.backoff_seconds(failures)
+        if isinstance(error, RateLimited):
+            pause = max(pause, error.retry_after_seconds)
+        _log.warning(what, failures=failures, error=str(error) or type(error).__name__, pause_seconds=pause)
+        await trio.sleep(pause)

@@ -1,0 +1,118 @@
+"""A venue that fails on demand around a real one: replies lost, requests lost, executed late, denied for a while."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import trio
+
+from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
+from robson.domain.instrument import Instrument
+from robson.ports import OrderReport, OrderRequest, Venue
+
+# The request's own way to the paper venue takes a part of its window.
+LATE_MARGIN_SECONDS = 0.3
+
+
+class FaultyVenue:
+    """Each `place` takes the next planned fault; without one it passes straight through.
+
+    reply_lost      executed, the answer never comes
+    request_lost    never arrives, the answer never comes
+    error_after     executed, then an ambiguous error
+    late            an ambiguous error at once, executed just before the receive window ends, whoever still listens
+    error_before    not executed, an ambiguous error
+    unreachable     not executed, and that is known
+    refused         a definite no
+    broken          the adapter itself fails after the order was executed
+    """
+
+    name: ClassVar[str] = "faulty"
+
+    def __init__(self, inner: Venue) -> None:
+        self.inner = inner
+        self.faults: deque[str] = deque()
+        self.requests: list[OrderRequest] = []
+        # The requests that may have arrived, by client order id.
+        self.arrivals: list[str] = []
+        self.hidden_until = 0.0
+        self.on_place: Callable[[OrderRequest], None] = lambda _request: None
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        self.requests.append(request)
+        self.on_place(request)
+        fault = self.faults.popleft() if self.faults else ""
+        if fault not in {"unreachable", "refused"}:
+            self.arrivals.append(request.client_order_id)
+        match fault:
+            case "reply_lost":
+                await self.inner.place(request)
+                await trio.sleep_forever()
+            case "request_lost":
+                await trio.sleep_forever()
+            case "error_after":
+                await self.inner.place(request)
+                raise InDoubt("-1007: Timeout waiting for response from backend server.")
+            case "late":
+                trio.lowlevel.spawn_system_task(self._execute_late, request)
+                raise InDoubt("-1007: Timeout waiting for response from backend server.")
+            case "error_before":
+                raise InDoubt("-1006: An unexpected response was received from the message bus.")
+            case "unreachable":
+                raise Unreachable("connection refused")
+            case "refused":
+                raise Rejected("-2010", "Account has insufficient balance for requested action.")
+            case "broken":
+                await self.inner.place(request)
+                raise KeyError("orderId")
+            case "":
+                return await self.inner.place(request)
+            case _:
+                raise AssertionError(fault)
+        raise AssertionError("unreachable: sleep_forever returned")
+
+    async def _execute_late(self, request: OrderRequest) -> None:
+        await trio.sleep(request.receive_window_ms / 1000 - LATE_MARGIN_SECONDS)
+        with suppress(VenueError):
+            await self.inner.place(request)
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        if trio.current_time() < self.hidden_until:
+            return None
+        return await self.inner.order(symbol, client_order_id)
+
+    def timestamp_ms(self) -> int:
+        return self.inner.timestamp_ms()
+
+    async def server_time_ms(self) -> int:
+        return await self.inner.server_time_ms()
+
+    async def instrument(self, symbol: str) -> Instrument:
+        return await self.inner.instrument(symbol)
+
+    async def terms(self, symbol: str) -> PairTerms:
+        return await self.inner.terms(symbol)
+
+    async def account(self, symbol: str) -> PairAccount:
+        return await self.inner.account(symbol)
+
+    async def price(self, symbol: str) -> Decimal:
+        return await self.inner.price(symbol)
+
+    async def trades(self, symbol: str, **which: Any) -> Sequence[Trade]:
+        if trio.current_time() < self.hidden_until:
+            return []
+        return await self.inner.trades(symbol, **which)
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        return await self.inner.open_orders(symbol)
+
+    async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
+        await self.inner.repay(symbol, asset, amount)
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        return await self.inner.interest(symbol, since)
