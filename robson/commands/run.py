@@ -1,0 +1,122 @@
+"""Run the daemon: look after positions until told to stop."""
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+
+from robson import app, config, log
+from robson.domain.errors import ConfigurationError, StorageError
+from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
+from robson.store.moments import latest_moment
+from robson.venue.instruments import builtin_instrument
+
+EXIT_STORAGE = 74
+EXIT_CONFIGURATION = 78
+
+_log = structlog.get_logger("robson")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `robson run`; each wins over the environment, which wins over the file."""
+    parser.add_argument("--config", metavar="FILE", help="robson.toml")
+    parser.add_argument("--state-dir", metavar="DIR", help="where the journal and the paper account live")
+    parser.add_argument("--socket", metavar="PATH", help="the control socket")
+    parser.add_argument("--credentials-dir", metavar="DIR", help="where the exchange's keys are, one file each")
+    parser.add_argument("--mode", metavar="MODE", help="paper (default) or live")
+    parser.add_argument("--feed", metavar="SOURCE", help="binance, synthetic or replay")
+    parser.add_argument("--file", metavar="FILE", help="what replay plays")
+    parser.add_argument("--symbol", metavar="SYMBOL", help="the pair of a replay file whose name does not tell it")
+    parser.add_argument("--speed", metavar="N", help='tape seconds per second, or "max"')
+    parser.add_argument("--seed", metavar="TEXT", help="which synthetic market, and which paper luck")
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; 78 when the settings cannot be obeyed, 74 when there is no usable journal."""
+    try:
+        settings = _settings(arguments)
+        log.configure(settings.log.level)
+        state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+        socket = config.socket_path(arguments.socket, os.environ, settings, state)
+        opened = _open_feed(settings, state)
+        _create(state)
+        trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
+    except ConfigurationError as error:
+        return _refuse(error, EXIT_CONFIGURATION)
+    except StorageError as error:
+        return _refuse(error, EXIT_STORAGE)
+    except BaseExceptionGroup as group:
+        matched = group.subgroup((ConfigurationError, StorageError))
+        if matched is None:
+            raise
+        first = _first(matched)
+        return _refuse(first, EXIT_CONFIGURATION if isinstance(first, ConfigurationError) else EXIT_STORAGE)
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> config.Settings:
+    path = arguments.config or os.environ.get("ROBSON_CONFIG")
+    flags = {
+        "mode": arguments.mode,
+        "feed.source": arguments.feed,
+        "feed.file": arguments.file,
+        "feed.symbol": arguments.symbol,
+        "feed.speed": arguments.speed,
+        "feed.seed": arguments.seed,
+        "log.level": arguments.log_level,
+    }
+    return config.load(Path(path) if path else None, os.environ, flags)
+
+
+def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
+    feed = settings.feed
+    if settings.mode == "live":
+        raise ConfigurationError("mode was live, which this version cannot trade yet: only paper is there")
+    if feed.price_source != "trade":
+        raise ConfigurationError(f"feed.price_source was {feed.price_source}, which no feed of this version gives")
+    match feed.source:
+        case "replay":
+            if not feed.file:
+                raise ConfigurationError("feed.source was replay without feed.file: name what to play (--file)")
+            return open_replay([Path(feed.file)], speed=feed.speed, symbol=feed.symbol.upper() or None)
+        case "synthetic":
+            return _open_synthetic(feed, state)
+        case "binance":
+            raise ConfigurationError(
+                "feed.source was binance, which this version does not have yet: synthetic or replay"
+            )
+        case None:
+            print(
+                "robson: NO REAL PRICES: no feed was chosen, the market is SYNTHETIC (--feed replay plays a recording)",
+                file=sys.stderr,
+            )
+            _log.warning("synthetic_prices", reason="no feed was chosen; these are not real prices")
+            return _open_synthetic(feed, state)
+
+
+def _open_synthetic(feed: config.Feed, state: Path) -> OpenedFeed:
+    return open_synthetic(builtin_instrument, seed=feed.seed, speed=feed.speed, not_before=latest_moment(state))
+
+
+def _create(state: Path) -> None:
+    try:
+        config.create_state_directory(state)
+    except OSError as error:
+        raise StorageError(f"the state directory {state} could not be created: {error.strerror}") from error
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _refuse(error: BaseException, code: int) -> int:
+    print(f"robson: {error}", file=sys.stderr)
+    return code

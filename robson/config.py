@@ -1,0 +1,231 @@
+"""The operator's settings: flags over environment over robson.toml over defaults, and an unknown key is refused."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, dataclass_transform, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from robson.domain.errors import ConfigurationError, RuleError
+from robson.domain.values import CAPITAL, RISK_PERCENT, parse_amount
+
+# Named in the contract; they are places, not keys.
+RESERVED_VARIABLES = frozenset({"ROBSON_STATE_DIR", "ROBSON_SOCKET", "ROBSON_CONFIG", "ROBSON_CREDENTIALS_DIR"})
+PREFIX = "ROBSON_"
+STALE_AFTER_SECONDS = (0.5, 3600.0)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of robson.toml."""
+
+
+def _amounts(account: "Account") -> tuple[Decimal, Decimal]:
+    try:
+        return (
+            parse_amount("capital", account.capital, CAPITAL),
+            parse_amount("risk_percent", account.risk_percent, RISK_PERCENT),
+        )
+    except RuleError as error:
+        raise ValueError(error.message) from error
+
+
+class Account(Section):
+    """Defaults for arm: capital in quote, risk in percent of it; decimal strings."""
+
+    capital: str = "10000"
+    risk_percent: str = "1"
+
+    def __post_init__(self) -> None:
+        _amounts(self)
+
+    @property
+    def amounts(self) -> tuple[Decimal, Decimal]:
+        """Capital and risk percent as numbers."""
+        return _amounts(self)
+
+
+class Feed(Section):
+    """Where prices come from; `file`, `symbol` and `speed` serve replay, `seed` and `speed` synthetic.
+
+    No source means the default one, which the daemon names at start.
+    """
+
+    source: Literal["binance", "synthetic", "replay"] | None = None
+    price_source: Literal["trade", "book"] = "trade"
+    stale_after_seconds: float = 10.0
+    file: str = ""
+    symbol: str = ""
+    speed: str = "1"
+    seed: str = "robson"
+
+    def __post_init__(self) -> None:
+        low, high = STALE_AFTER_SECONDS
+        if not low <= self.stale_after_seconds <= high:
+            raise ValueError(f"stale_after_seconds was {self.stale_after_seconds:g}, must be from {low:g} to {high:g}")
+
+
+class Binance(Section):
+    """The exchange's addresses; all three point at an emulator for a rehearsal."""
+
+    rest_url: str = "https://api.binance.com"
+    stream_url: str = "wss://stream.binance.com:9443"
+    ws_api_url: str = "wss://ws-api.binance.com:443/ws-api/v3"
+
+
+class Control(Section):
+    """The control socket; empty means the default place."""
+
+    socket: str = ""
+
+
+class Log(Section):
+    """How much is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    """All of robson.toml."""
+
+    mode: Literal["paper", "live"] = "paper"
+    account: Account = Account()
+    feed: Feed = Feed()
+    binance: Binance = Binance()
+    control: Control = Control()
+    log: Log = Log()
+    paper: dict[str, Any] = {}
+
+
+def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
+    """Read the settings; `flags` maps dotted keys such as `feed.source` to what the command line said.
+
+    Raises ConfigurationError naming the file or variable, the key, its value and what is allowed.
+    """
+    tree = _read_file(path) if path is not None else {}
+    where = str(path) if path is not None else "the defaults"
+    settings = _convert(tree, where)
+    overlay = _from_environment(environment)
+    if overlay:
+        tree = _merged(tree, overlay)
+        settings = _convert(tree, f"{where} with the environment's {PREFIX}* variables", lax=True)
+    chosen: dict[str, Any] = {}
+    for key, value in flags.items():
+        if value is not None:
+            _put(chosen, key.split("."), value)
+    if chosen:
+        settings = _convert(_merged(tree, chosen), "the command line", lax=True)
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigurationError(f"configuration file {path} could not be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"configuration file {path} is not valid TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or name in RESERVED_VARIABLES:
+            continue
+        key = _key_of(name)
+        if key is None:
+            raise ConfigurationError(
+                f"environment variable {name} is not a key of robson.toml: {PREFIX}<SECTION>_<KEY>, such as "
+                f"{PREFIX}FEED_SOURCE"
+            )
+        _put(tree, key, value)
+    return tree
+
+
+def _key_of(name: str) -> list[str] | None:
+    rest = name.removeprefix(PREFIX).lower()
+    if rest == "mode":
+        return ["mode"]
+    section, _, key = rest.partition("_")
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    kind = kinds.get(section)
+    if section == "paper" and key:
+        return [section, key]
+    if isinstance(kind, type) and issubclass(kind, Section) and key in kind.__struct_fields__:
+        return [section, key]
+    return None
+
+
+def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        tree = tree.setdefault(part, {})
+    tree[path[-1]] = value
+
+
+def _merged(tree: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(tree)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
+
+
+def _convert(tree: dict[str, Any], where: str, *, lax: bool = False) -> Settings:
+    try:
+        return msgspec.convert(tree, type=Settings, strict=not lax)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: {error}{_choices(str(error))}") from error
+
+
+def _choices(fault: str) -> str:
+    """The words that the key of a fault takes, as the end of a message; empty for keys that take no fixed words."""
+    found = re.search(r"`\$\.([a-z_.]+)`$", fault)
+    kind: Any = Settings
+    for name in found[1].split(".") if found else ():
+        kind = get_type_hints(kind).get(name) if isinstance(kind, type) else None
+    parts = get_args(kind) if get_origin(kind) in {UnionType, Union} else (kind,)
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    return f", which must be one of {', '.join(words)}" if words else ""
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def state_directory(flag: str | None, environment: Mapping[str, str], *, here: Path) -> Path:
+    """Where the journal lives: flag, $ROBSON_STATE_DIR, $STATE_DIRECTORY, a checkout's ./state, the XDG state home."""
+    if flag:
+        return Path(flag)
+    for name in ("ROBSON_STATE_DIR", "STATE_DIRECTORY"):
+        # systemd may list several directories; the first one is ours.
+        first = environment.get(name, "").split(":")[0] if name == "STATE_DIRECTORY" else environment.get(name, "")
+        if first:
+            return Path(first)
+    for directory in (here, *here.parents):
+        if is_checkout(directory):
+            return directory / "state"
+    base = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME") or "~").expanduser() / ".local/state")
+    return Path(base) / "robson"
+
+
+def is_checkout(directory: Path) -> bool:
+    """Whether a directory is a source checkout of Robson."""
+    return (directory / "pyproject.toml").is_file() and (directory / "robson" / "__init__.py").is_file()
+
+
+def socket_path(flag: str | None, environment: Mapping[str, str], settings: Settings, state: Path) -> Path:
+    """Where the socket is: flag, $ROBSON_SOCKET, [control] socket, $RUNTIME_DIRECTORY, the state directory."""
+    for chosen in (flag, environment.get("ROBSON_SOCKET"), settings.control.socket):
+        if chosen:
+            return Path(chosen)
+    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(runtime) / "robson.sock" if runtime else state / "robson.sock"
+
+
+def create_state_directory(path: Path) -> None:
+    """Make the state directory (0700) if it is missing; raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)

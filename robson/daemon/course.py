@@ -1,0 +1,61 @@
+"""The course of a life: what each state waits for and does, until the position is Closed."""
+
+from collections.abc import Awaitable, Callable
+from typing import assert_never
+
+import trio
+
+from robson.daemon.leaving import leave
+from robson.daemon.life import Life
+from robson.daemon.seeking import seek
+from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, State
+
+Work = Callable[[Life], Awaitable[object]]
+
+
+async def run(life: Life) -> None:
+    """Live until Closed; `life.alive` says whether somebody would act on a hit."""
+    life.alive = True
+    life.on_change(life)
+    try:
+        while not isinstance(life.position.state, Closed):
+            await _live(life, life.position.state)
+    finally:
+        life.alive = False
+        life.on_change(life)
+
+
+async def _live(life: Life, state: State) -> None:
+    match state:
+        case Armed():
+            await _until_out_of(life, Armed, seek)
+        case Entering():
+            await life.out_of(Entering)
+        case Active():
+            await _guard(life)
+        case Exiting():
+            await _until_out_of(life, Exiting, leave)
+        case Error():
+            await life.out_of(Error)
+        case Closed():
+            pass
+        case _ as never:
+            assert_never(never)
+
+
+async def _until_out_of(life: Life, state: type[object], work: Work) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, life)
+        await life.out_of(state)
+        nursery.cancel_scope.cancel()
+
+
+async def _guard(life: Life) -> None:
+    """Wait for the hit; only a hit (or the end of Active) wakes this task."""
+    life.watch()
+    while isinstance(life.position.state, Active):
+        hit = life.take_hit()
+        if hit is not None:
+            life.feel(hit)
+            return
+        await life.news()

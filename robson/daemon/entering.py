@@ -1,0 +1,136 @@
+"""From a signal to a decision: what the venue and the neighbours say is read first, then judged in one step."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import structlog
+import trio
+
+from robson.daemon.life import Life
+from robson.daemon.loans import stray_loans
+from robson.domain.account import PairAccount
+from robson.domain.errors import RuleError, VenueError
+from robson.domain.events import SignalRejected
+from robson.domain.position import Armed, Entering
+from robson.domain.sequence import StoredReply
+from robson.domain.stimuli import EntryTerms, SignalArrived, SignalFailed
+from robson.domain.values import ZERO
+from robson.engine.decide import Decision
+from robson.ports import PairRecord
+
+READ_TIMEOUT_SECONDS = 5.0
+# As long as a pending entry may wait to be sent.
+LANE_TIMEOUT_SECONDS = 5.0
+FIRST_PRICE_SECONDS = 3.0
+
+_log = structlog.get_logger("robson.position")
+
+
+async def judge(
+    life: Life,
+    signal_id: str,
+    entry_price: Decimal,
+    technical_stop: Decimal,
+    evidence: dict[str, Any],
+    *,
+    reply: Callable[[Decision], StoredReply | None] | None = None,
+) -> bool:
+    """Judge one signal; True when it was accepted and the position has left Armed.
+
+    A refusal is an event. Raises RuleError `wrong_state` when the position is no longer Armed.
+    """
+    around, symbol = life.around, life.position.symbol
+    lane = around.entry_lanes.setdefault(symbol, trio.Lock())
+    async with lane:
+        try:
+            with trio.fail_after(LANE_TIMEOUT_SECONDS):
+                await _earlier_entries(life)
+        except trio.TooSlowError:
+            pass  # the neighbour is still Entering: the rules refuse with pair_busy
+        if not isinstance(life.position.state, Armed):
+            # It left Armed while this signal waited for its turn; its symbol may not even be streamed any more.
+            raise RuleError(
+                "wrong_state",
+                f"position {life.position.position_id} was {life.position.state_name}, so it cannot take a signal",
+            )
+        try:
+            terms, baseline = await _read_terms(life)
+        except (VenueError, trio.TooSlowError) as error:
+            text = str(error) or f"no answer within {READ_TIMEOUT_SECONDS:g} s"
+            life.feel(
+                SignalFailed(
+                    signal_id=signal_id,
+                    stage="venue",
+                    code="account_not_read",
+                    message=f"{symbol} was not read: {text}",
+                ),
+                reply=reply,
+            )
+            return False
+        decision = life.feel(
+            SignalArrived(
+                signal_id=signal_id,
+                entry_price=entry_price,
+                technical_stop=technical_stop,
+                terms=terms,
+                evidence=evidence,
+            ),
+            pairs=baseline,
+            reply=reply,
+        )
+        return bool(decision.actions)
+
+
+async def _earlier_entries(life: Life) -> None:
+    """Wait until no entry of this side is on its way on the pair, so that the account read next includes it."""
+    around, position = life.around, life.position
+    for other in list(around.lives.values()):
+        if other is not life and other.position.symbol == position.symbol and other.position.side is position.side:
+            await other.out_of(Entering)
+
+
+async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
+    """Everything outside the position that the entry must respect, and the pair's baseline when it is the first."""
+    around, position = life.around, life.position
+    symbol = position.symbol
+    with trio.move_on_after(FIRST_PRICE_SECONDS):
+        # Armed a moment ago, the symbol may not have had its first price; without one the rules refuse.
+        await around.market.observation(symbol, position.side).last_price()
+    with trio.fail_after(READ_TIMEOUT_SECONDS):
+        instrument = await around.instrument(symbol)
+        terms = await around.pair_terms(symbol)
+        account = await around.venue.account(symbol)
+    # From here to the decision nothing awaits, so the neighbours cannot change any more.
+    neighbours = around.neighbours(symbol, but=position.position_id)
+    entry = EntryTerms(
+        instrument=instrument,
+        account=account,
+        terms=terms,
+        neighbours=neighbours,
+        latched=around.record.latched,
+        stale=around.market.prices(symbol) is None or around.market.is_stale(symbol),
+        degraded=around.record.degraded,
+        unexplained_debt=max(stray_loans(account, around).values(), default=ZERO),
+    )
+    return entry, () if neighbours else (_baseline(life, account),)
+
+
+def _baseline(life: Life, account: PairAccount) -> PairRecord:
+    """What the account holds before our first position on the pair, less the dust that earlier ones left there."""
+    known = life.around.record.pair(life.position.symbol)
+    dust = known.dust_base if known is not None else ZERO
+    return PairRecord(
+        symbol=life.position.symbol,
+        baseline_base=max(account.base.total - dust, ZERO),
+        baseline_quote=account.quote.total,
+        dust_base=min(dust, account.base.total),
+    )
+
+
+def refusal_of(decision: Decision) -> SignalRejected | None:
+    """The refusal that a judged signal led to, if it did."""
+    for fact in decision.facts:
+        if isinstance(fact.event, SignalRejected):
+            return fact.event
+    return None

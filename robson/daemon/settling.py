@@ -1,0 +1,116 @@
+"""What an order's outcome means for its position: fills, the intent's last word and the stimulus, in one commit."""
+
+from decimal import Decimal
+
+import structlog
+
+from robson.daemon.life import Life
+from robson.daemon.surroundings import exit_terms
+from robson.domain.events import Notice
+from robson.domain.position import Entering
+from robson.domain.stimuli import EntryExecuted, EntryRefused, ExitExecuted, Stimulus
+from robson.domain.values import OrderSide, Role
+from robson.executor import intents
+from robson.executor.resolution import Absent, Executed, Outcome, Refused
+from robson.ports import Fill, Intent, OrderReport
+
+_log = structlog.get_logger("robson.orders")
+
+
+def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
+    """Record the outcome of an intent and let the position feel it."""
+    order = intent.order
+    _log.info(
+        "order_settled",
+        position_id=order.position_id,
+        symbol=order.symbol,
+        role=order.role.value,
+        attempt=order.attempt,
+        outcome=type(outcome).__name__.lower(),
+    )
+    match outcome:
+        case Executed():
+            ended = intents.mark_executed(intent, outcome.report)
+            life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
+        case Refused():
+            ended = intents.mark_refused(intent, outcome.code, outcome.message)
+            _refused(life, ended, outcome.stage, outcome.code, outcome.message)
+        case Absent():
+            ended = intents.mark_absent(intent)
+            _refused(life, ended, "venue", "absent", "the order never reached the market: the venue denies it")
+    if intent.status == "in_doubt":
+        life.around.record.notice(
+            Notice(
+                type="order_resolved",
+                at=life.around.clock.now(),
+                position_id=order.position_id,
+                data={"role": order.role.value, "outcome": ended.status, "detail": ended.detail},
+            )
+        )
+
+
+def _executed(life: Life, intent: Intent, outcome: Executed) -> Stimulus:
+    report, order = outcome.report, intent.order
+    last = outcome.trades[-1] if outcome.trades else None
+    filled_at = last.at if last is not None else report.at
+    if order.role is Role.ENTRY:
+        return EntryExecuted(
+            client_order_id=order.client_order_id,
+            venue_order_id=report.venue_order_id,
+            quantity=report.executed,
+            quote=outcome.quote,
+            fees_by_asset=outcome.fees_by_asset,
+            exit_terms=exit_terms(life.position, life.around),
+            borrowed=_needed(report, outcome.quote),
+            trade_id=life.around.market.trade_id_before(order.symbol, filled_at),
+            filled_at=filled_at,
+        )
+    return ExitExecuted(
+        client_order_id=order.client_order_id,
+        venue_order_id=report.venue_order_id,
+        quantity=report.executed,
+        quote=outcome.quote,
+        fees_by_asset=outcome.fees_by_asset,
+        trade_id=last.trade_id if last is not None else None,
+        filled_at=filled_at,
+    )
+
+
+def _needed(report: OrderReport, quote: Decimal) -> dict[str, Decimal]:
+    """The loan as far as the execution needed it; what was lent beyond (the order executed in part) is repaid."""
+    paid = report.executed if report.order_side is OrderSide.SELL else quote
+    return {asset: min(amount, paid) for asset, amount in report.borrowed.items()}
+
+
+def _refused(life: Life, ended: Intent, stage: str, code: str, message: str) -> None:
+    order = ended.order
+    if order.role is Role.ENTRY:
+        life.refused_signals += 1
+        refusal = EntryRefused(client_order_id=order.client_order_id, stage=stage, code=code, message=message)
+        life.feel(refusal if isinstance(life.position.state, Entering) else None, intents=(ended,))
+        return
+    life.detail = f"exit attempt {order.attempt} was refused: {code}: {message}"
+    life.feel(None, intents=(ended,))
+    life.around.record.notice(
+        Notice(
+            type="exit_refused",
+            at=life.around.clock.now(),
+            position_id=order.position_id,
+            data={"attempt": order.attempt, "code": code, "message": message},
+        )
+    )
+
+
+def _fills(intent: Intent, outcome: Executed) -> tuple[Fill, ...]:
+    order = intent.order
+    return tuple(
+        Fill(
+            position_id=order.position_id,
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            order_side=order.order_side,
+            role=order.role,
+            trade=trade,
+        )
+        for trade in outcome.trades
+    )

@@ -1,0 +1,298 @@
+"""Every position's owner: arming, recovery, a guarded nursery each, and the flush of moved stops."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+import structlog
+import trio
+
+from robson.daemon import course
+from robson.daemon.life import Life
+from robson.daemon.loans import repay_strays
+from robson.daemon.settling import settle
+from robson.daemon.surroundings import Surroundings, exit_terms
+from robson.daemon.vigil import Vigil
+from robson.domain.errors import RuleError, VenueError
+from robson.domain.events import Fact, Notice, PositionArmed
+from robson.domain.position import Armed, Position
+from robson.domain.sequence import StoredReply
+from robson.domain.stimuli import DisarmRequested, ExitRequested, FaultFound
+from robson.domain.values import ExitReason, PositionId, Role, Side
+from robson.engine.evolve import evolve
+from robson.executor.intents import backoff_seconds
+from robson.executor.resolution import Executed, Outcome
+from robson.ports import Commit, Intent, Recovery
+
+FLUSH_SECONDS = 0.25
+POSITIONS_MAX = 10_000
+MONITOR_DEATHS_MAX = 3
+MONITOR_DEATHS_WINDOW_SECONDS = 60.0
+
+_log = structlog.get_logger("robson.supervisor")
+
+
+class Supervisor:
+    """Owns all lives; the executor's book."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self.lives: dict[str, Life] = {}
+        around.lives = self.lives
+        self.recovered = trio.Event()
+        self.vigil = Vigil(around)
+        self._nursery: trio.Nursery | None = None
+        self._repaying: set[str] = set()
+        self._unrecovered = 0
+
+    # --- the executor's book -----------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """The present run's number."""
+        return self.around.record.epoch
+
+    @property
+    def latched(self) -> bool:
+        """Whether panic forbids entries."""
+        return self.around.record.latched
+
+    def open_intents(self) -> Iterable[Intent]:
+        """Every intent that still needs work, oldest first; those of a position not yet recovered wait."""
+        return [i for i in self.around.record.open_intents() if i.order.symbol in self.around.instruments]
+
+    def keep(self, intent: Intent) -> bool:
+        """Write a changed intent durably; False when the disk refused. Doubt is told once."""
+        order_id = intent.order.client_order_id
+        told = any(
+            known.status == "in_doubt" and known.order.client_order_id == order_id
+            for known in self.around.record.intents_of(intent.order.position_id)
+        )
+        kept = self.around.record.keep(intent)
+        if intent.status == "in_doubt" and not told:
+            self.around.record.notice(
+                Notice(
+                    type="order_in_doubt",
+                    at=self.around.clock.now(),
+                    position_id=intent.order.position_id,
+                    data={"role": intent.order.role.value, "attempt": intent.order.attempt, "why": intent.detail},
+                )
+            )
+        return kept
+
+    def knows_trade(self, symbol: str, trade_id: int) -> bool:
+        """Whether this execution is accounted to an order of ours already."""
+        return self.around.record.knows_trade(symbol, trade_id)
+
+    def settle(self, intent: Intent, outcome: Outcome) -> None:
+        """Take the outcome of an intent: the final word on it."""
+        settle(self.lives[intent.order.position_id], intent, outcome)
+        if intent.order.role is Role.ENTRY and not _executed_whole(intent, outcome):
+            self._repay_strays(intent.order.symbol)
+
+    def _repay_strays(self, symbol: str) -> None:
+        """See to it that no loan stays behind that no position accounts for; once per pair at a time."""
+        if symbol not in self._repaying and self._nursery is not None:
+            self._repaying.add(symbol)
+            self._nursery.start_soon(self._repay_guarded, symbol)
+
+    async def _repay_guarded(self, symbol: str) -> None:
+        try:
+            await repay_strays(symbol, self.around)
+        except Exception:  # noqa: BLE001  the bar on entries stays: the account is read before each
+            _log.exception("repayment_failed", symbol=symbol)
+        finally:
+            self._repaying.discard(symbol)
+
+    # --- positions ---------------------------------------------------------------------------------------------------
+
+    async def arm(
+        self,
+        *,
+        symbol: str,
+        side: Side,
+        strategy: str,
+        capital: Decimal,
+        risk_percent: Decimal,
+        params: dict[str, str],
+        reply: Callable[[PositionId], StoredReply | None],
+    ) -> Life:
+        """Arm a position: everything that can be checked is checked before it exists."""
+        around = self.around
+        assert self._nursery is not None, "armed before the supervisor ran"
+        self._refuse_arming()
+        filled = around.strategies.validate(strategy, params)
+        try:
+            await around.instrument(symbol)
+            await around.pair_terms(symbol)
+        except VenueError as error:
+            raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
+        await around.market.subscribe(symbol)
+        position_id = PositionId(around.new_id())
+        armed = PositionArmed(
+            symbol=symbol,
+            side=side,
+            strategy=strategy,
+            capital=capital,
+            risk_percent=risk_percent,
+            params=filled,
+        )
+        fact = Fact(position_id=position_id, at=around.clock.now(), event=armed)
+        position = evolve(None, fact)
+        try:
+            self._refuse_arming()  # once more: the latch may have been set while the venue was asked
+            around.record.write(Commit(facts=(fact,), positions=(position,), reply=reply(position_id)))
+        except RuleError:
+            with trio.CancelScope(shield=True):
+                await around.market.release(symbol)
+            raise
+        life = self._adopt(position)
+        self._nursery.start_soon(self._guarded, life)
+        return life
+
+    def _refuse_arming(self) -> None:
+        record = self.around.record
+        if record.latched:
+            raise RuleError("panic_latched", "the panic latch is set", hint="`robsonctl resume` releases it")
+        if record.degraded is not None:
+            raise RuleError("degraded", f"nothing is armed while degraded: {record.degraded}", retryable=True)
+        if len(self.lives) >= POSITIONS_MAX:
+            raise RuleError(
+                "too_many_positions", f"{POSITIONS_MAX} positions were open, which is the most there can be"
+            )
+
+    def adopt_recovered(self, recovery: Recovery) -> None:
+        """Take over what the journal holds; called once, before `run`."""
+        for position in recovery.positions:
+            self._adopt(position, recovered=True)
+        self._unrecovered = len(recovery.positions)
+
+    def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
+        life = Life(position, self.around)
+        self.vigil.begin(life, recovered=recovered)
+        self.lives[position.position_id] = life
+        return life
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep every position alive until cancelled; what is open stays open in the journal."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._flush_stops)
+            nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
+            for life in list(self.lives.values()):
+                nursery.start_soon(self._recover, life)
+            for pair in self.around.record.recovery.pairs:
+                self._repay_strays(pair.symbol)
+            if not self._unrecovered:
+                self.recovered.set()
+            task_status.started()
+
+    async def _recover(self, life: Life) -> None:
+        """Bring one position back: filters and prices first, then its watch, then its life."""
+        symbol, failures = life.position.symbol, 0
+        while True:
+            try:
+                await self.around.instrument(symbol)
+                await self.around.pair_terms(symbol)
+                await self.around.market.subscribe(symbol)
+                break
+            except (VenueError, RuleError) as error:
+                failures += 1
+                life.detail = f"not watched yet: {error}"
+                _log.warning("recovery_waits", position_id=life.position.position_id, error=str(error))
+                await trio.sleep(backoff_seconds(failures))
+        life.detail = None
+        await self._catch_up(life)
+        if self.latched:
+            self._panic_one(life)  # a panic that a crash interrupted is finished
+        self.around.executor.wake()
+        self._unrecovered -= 1
+        if self._unrecovered == 0:
+            self.recovered.set()
+        await self._guarded(life)
+
+    async def _catch_up(self, life: Life) -> None:
+        """Rebuild the stop of a position that was Active: the prices missed come first, in order, then live ones."""
+        await life.catch_up()
+
+    async def _guarded(self, life: Life) -> None:
+        """Run one life; its faults stay here. Too many deaths in a minute need a person."""
+        deaths: deque[float] = deque()
+        while True:
+            try:
+                await course.run(life)
+                break
+            except Exception as error:  # noqa: BLE001  a fault in one position never touches another
+                now = self.around.clock.monotonic()
+                deaths.append(now)
+                while deaths[0] < now - MONITOR_DEATHS_WINDOW_SECONDS:
+                    deaths.popleft()
+                _log.exception("monitor_died", position_id=life.position.position_id, deaths=len(deaths))
+                if len(deaths) > MONITOR_DEATHS_MAX:
+                    deaths.clear()
+                    message = f"its monitor died {MONITOR_DEATHS_MAX + 1} times in a minute, at last with {error!r}"
+                    life.feel(FaultFound(code="monitor_died", message=message[:500], recoverable=True))
+                life.restart(self._as_written(life))
+        self.vigil.end(life)
+        del self.lives[life.position.position_id]
+        await self.around.market.release(life.position.symbol)
+
+    def _as_written(self, life: Life) -> Position:
+        """The position as the journal has it; as memory has it while the journal cannot be trusted to be complete."""
+        record = self.around.record
+        if record.degraded is not None:
+            return life.position
+        return record.journal.position(life.position.position_id) or life.position
+
+    # --- the operator's exits ----------------------------------------------------------------------------------------
+
+    def request_exit(self, life: Life, reason: ExitReason) -> None:
+        """Begin or join the one exit of a position; raises RuleError when its state has none."""
+        around, position = self.around, life.position
+        if position.symbol not in around.instruments:
+            raise RuleError(
+                "recovering",
+                f"position {position.position_id} was not yet recovered: the venue was out of reach",
+                retryable=True,
+            )
+        life.feel(ExitRequested(reason=reason, exit_terms=exit_terms(position, around), trail=life.moved()))
+
+    def panic(self) -> list[tuple[Life, RuleError | None]]:
+        """Latch first, in memory when the disk is gone; then ask every open position to leave."""
+        record = self.around.record
+        if not record.latched:
+            latched = Notice(type="panic_latched", at=self.around.clock.now())
+            record.write(Commit(latch=True, notices=(latched,)), protective=True)
+        return [(life, self._panic_one(life)) for life in list(self.lives.values())]
+
+    def _panic_one(self, life: Life) -> RuleError | None:
+        try:
+            if isinstance(life.position.state, Armed):
+                life.feel(DisarmRequested())
+            else:
+                self.request_exit(life, ExitReason.OPERATOR_PANIC)
+        except RuleError as error:
+            _log.error("panic_failed", position_id=life.position.position_id, error=error.message)
+            return error
+        return None
+
+    # --- moved stops -------------------------------------------------------------------------------------------------
+
+    async def _flush_stops(self) -> None:
+        while True:
+            await self.around.market.wait_moved()
+            await trio.sleep(FLUSH_SECONDS)
+            self.flush_stops()
+
+    def flush_stops(self) -> None:
+        """Write every stop that moved since the last flush, in one cheap transaction."""
+        self.around.market.take_moved()
+        due = [(life, decision) for life in self.lives.values() if (decision := life.follow()) is not None]
+        if due and self.around.record.ratchet([fact for _, decision in due for fact in decision.facts]):
+            for life, decision in due:
+                life.take_over(decision)
+
+
+def _executed_whole(intent: Intent, outcome: Outcome) -> bool:
+    return isinstance(outcome, Executed) and outcome.report.executed >= intent.order.quantity

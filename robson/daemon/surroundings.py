@@ -1,0 +1,121 @@
+"""What every position of one daemon shares: the clock, the venue, the market, the record and the other positions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+import trio
+
+from robson.daemon.record import Record
+from robson.detectors.registry import Registry
+from robson.domain.account import PairTerms
+from robson.domain.errors import Rejected, RuleError
+from robson.domain.instrument import Instrument
+from robson.domain.position import Entering, Error, Exiting, Position
+from robson.domain.stimuli import ExitTerms, Neighbour
+from robson.domain.values import ZERO, Side
+from robson.engine.exits import interest_estimate
+from robson.executor.debts import outstanding_principal
+from robson.executor.executor import Executor
+from robson.feed.fanout import FanOut
+from robson.ports import Clock, Venue
+
+# The paper venue's own word, and Binance's "Invalid symbol".
+UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
+
+
+class Housemate(Protocol):
+    """Another living position, as far as its neighbours need to know it."""
+
+    position: Position
+
+    async def out_of(self, *states: type[object]) -> None:
+        """Return once the position is in none of these states."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it)."""
+
+    clock: Clock
+    venue: Venue
+    market: FanOut
+    record: Record
+    executor: Executor
+    strategies: Registry
+    new_id: Callable[[], str]
+    lives: Mapping[str, Housemate] = field(default_factory=dict)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    terms: dict[str, PairTerms] = field(default_factory=dict)
+    entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
+        if symbol not in self.instruments:
+            try:
+                self.instruments[symbol] = await self.venue.instrument(symbol)
+            except Rejected as error:
+                if error.code in UNKNOWN_SYMBOL_CODES:
+                    raise RuleError("unknown_symbol", error.text, hint="a pair that the venue trades") from error
+                raise
+        return self.instruments[symbol]
+
+    async def pair_terms(self, symbol: str) -> PairTerms:
+        """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
+        self.terms[symbol] = await self.venue.terms(symbol)
+        return self.terms[symbol]
+
+    def on_pair(self, symbol: str, *, but: str) -> list[Position]:
+        """Our other positions on a pair that are in the market, or may be, or left something there."""
+        return [
+            life.position
+            for position_id, life in self.lives.items()
+            if position_id != but and life.position.symbol == symbol and weighs_on_pair(life.position)
+        ]
+
+    def neighbours(self, symbol: str, *, but: str) -> tuple[Neighbour, ...]:
+        """The same, as an entry has to respect them."""
+        return tuple(
+            Neighbour(
+                side=position.side,
+                in_market=not isinstance(position.state, Entering),
+                stop=position.trail.stop if position.trail else None,
+                order_in_doubt=any(
+                    intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)
+                ),
+            )
+            for position in self.on_pair(symbol, but=but)
+        )
+
+    def principal(self, symbol: str, asset: str) -> Decimal:
+        """What the live positions on a pair borrowed of an asset and have not brought in again."""
+        instrument = self.instruments[symbol]
+        return sum(
+            (outstanding_principal(position, instrument, asset) for position in self.on_pair(symbol, but="")), ZERO
+        )
+
+
+def weighs_on_pair(position: Position) -> bool:
+    """Whether a position holds or owes something on its pair, or may do so at any moment."""
+    state = position.state
+    if isinstance(state, Error):
+        return state.entry is not None or state.client_order_id is not None
+    return position.entry is not None or isinstance(state, (Entering, Exiting))
+
+
+def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
+    """What an exit's first size depends on, from what is already known: a stop waits for no network."""
+    instrument = around.instruments[position.symbol]
+    terms = around.terms.get(position.symbol, PairTerms())
+    entry = position.entry
+    if position.side is Side.LONG or entry is None:
+        return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate)
+    interest = interest_estimate(
+        entry.borrowed.get(instrument.base, ZERO),
+        terms.base_hourly_interest_rate,
+        entry.filled_at,
+        around.clock.now(),
+    )
+    return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)

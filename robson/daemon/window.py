@@ -1,0 +1,206 @@
+"""What every reading command gives: state, health, positions, plans, and the journal's sequence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from robson.daemon.supervisor import Supervisor
+from robson.daemon.surroundings import Surroundings
+from robson.daemon.views import position_view
+from robson.domain.errors import RuleError, VenueError
+from robson.domain.position import Position
+from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.values import PositionId
+from robson.engine.sizing import size
+from robson.ports import Commit
+from robson.protocol import PROTOCOL_VERSION
+from robson.protocol import requests as ask
+from robson.protocol import results as give
+from robson.protocol.operations import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the daemon says of itself, and its defaults for arming (quote and percent)."""
+
+    version: str
+    mode: give.Mode
+    capital: Decimal
+    risk_percent: Decimal
+
+
+class Window:
+    """The reading half of `protocol.operations.Operations`, over one supervisor."""
+
+    def __init__(self, supervisor: Supervisor, identity: Identity) -> None:
+        self._supervisor = supervisor
+        self._identity = identity
+
+    @property
+    def _around(self) -> Surroundings:
+        return self._supervisor.around
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def state(self) -> give.DaemonState:
+        """recovering until every stop is watched; degraded while a feed, the venue or the journal is out of reach."""
+        if not self._supervisor.recovered.is_set():
+            return "recovering"
+        around = self._around
+        if around.record.degraded is not None or not around.executor.reachable:
+            return "degraded"
+        return "degraded" if any(feed.stale for feed in around.market.states().values()) else "live"
+
+    async def hello(self, request: ask.HelloRequest, caller: Caller) -> give.HelloResult:
+        """Which daemon this is."""
+        return give.HelloResult(
+            protocol=PROTOCOL_VERSION,
+            version=self._identity.version,
+            mode=self._identity.mode,
+            state=self.state(),
+        )
+
+    async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
+        """Whether it lives and is ready, check by check."""
+        around = self._around
+        stale = [symbol for symbol, feed in around.market.states().items() if feed.stale]
+        unwatched = [
+            life.position.position_id
+            for life in self._supervisor.lives.values()
+            if life.position.state_name == "Active" and not life.is_watched
+        ]
+        checks = {
+            "recovery": give.Check(
+                ok=self._supervisor.recovered.is_set(),
+                detail="every stop is rebuilt" if self._supervisor.recovered.is_set() else "stops are being rebuilt",
+            ),
+            "journal": give.Check(ok=around.record.degraded is None, detail=around.record.degraded or "writable"),
+            "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
+            "venue": give.Check(
+                ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
+            ),
+            "monitors": give.Check(
+                ok=not unwatched,
+                detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",
+            ),
+        }
+        return give.HealthResult(live=True, ready=all(check.ok for check in checks.values()), checks=checks)
+
+    async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
+        """The positions and feeds; RuleError `unknown_position`."""
+        around = self._around
+        if request.position_id is not None:
+            chosen = [self._find(request.position_id)]
+        elif request.all:
+            closed = [
+                around.record.unwritten(p.position_id) or p
+                for p in around.record.journal.positions(closed=True)
+                if p.position_id not in self._supervisor.lives
+            ]
+            chosen = sorted((*closed, *self._open()), key=lambda position: position.armed_at)
+        else:
+            chosen = self._open()
+        views = tuple(self._view(position) for position in chosen)
+        return give.StatusResult(
+            mode=self._identity.mode,
+            state=self.state(),
+            panic_latched=around.record.latched,
+            feed={
+                symbol: give.FeedView(
+                    age_seconds=round(feed.age_seconds, 3),
+                    last_price=feed.last_price,
+                    stale=feed.stale,
+                )
+                for symbol, feed in around.market.states().items()
+            },
+            unprotected_seconds=round(sum(view.unprotected_seconds for view in views), 3),
+            positions=views,
+        )
+
+    def _open(self) -> list[Position]:
+        return [life.position for life in self._supervisor.lives.values()]
+
+    def _find(self, position_id: str) -> Position:
+        life = self._supervisor.lives.get(position_id)
+        if life is not None:
+            return life.position
+        record = self._around.record
+        position = record.unwritten(position_id) or record.journal.position(position_id)
+        if position is None:
+            raise RuleError(
+                "unknown_position", f"position {position_id[:64]!r} was not found", hint="`status` with all lists them"
+            )
+        return position
+
+    def _view(self, position: Position) -> give.PositionView:
+        life = self._supervisor.lives.get(position.position_id)
+        if life is None:
+            seconds = self._supervisor.vigil.stored_seconds(position.position_id)
+            return position_view(position, self._around, trail=None, detail=None, unprotected_seconds=seconds)
+        return position_view(
+            position,
+            self._around,
+            trail=life.trail,
+            detail=life.detail,
+            unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
+        )
+
+    async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
+        """What a signal would order; the same arithmetic as the real thing, on the account as it stands."""
+        around, symbol = self._around, request.symbol
+        try:
+            instrument = await around.instrument(symbol)
+            terms = await around.pair_terms(symbol)
+            account = await around.venue.account(symbol)
+        except VenueError as error:
+            raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
+        capital = self._identity.capital if request.capital_decimal is None else request.capital_decimal
+        risk = self._identity.risk_percent if request.risk_percent_decimal is None else request.risk_percent_decimal
+        sized = size(
+            request.side,
+            capital,
+            risk,
+            request.entry_price_decimal,
+            request.stop_price_decimal,
+            instrument=instrument,
+            terms=terms,
+            account=account,
+            other_stops=[n.stop for n in around.neighbours(symbol, but="") if n.stop and n.side is request.side],
+        )
+        return give.PlanResult(
+            quantity=sized.quantity,
+            raw_quantity=sized.raw_quantity,
+            notional=sized.notional,
+            risk_amount=sized.risk_amount,
+            stop_distance=sized.stop_distance,
+            stop_distance_percent=sized.stop_distance_percent,
+            margin_required=sized.margin_required,
+            leverage=sized.leverage,
+            liquidation_price=sized.liquidation_price,
+            fees_estimate=sized.fees_estimate,
+            worst_case_loss=sized.worst_case_loss,
+            cut_by=sized.cut_by,
+        )
+
+    # --- the sequence ------------------------------------------------------------------------------------------------
+
+    def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
+        """At most `limit` committed rows with seq >= from_seq, ascending; an unknown position has none."""
+        chosen = PositionId(position_id) if position_id is not None else None
+        return self._around.record.journal.events(from_seq=from_seq, limit=limit, position_id=chosen)
+
+    def last_seq(self) -> int:
+        """The newest committed seq, 0 before the first."""
+        return self._around.record.last_seq
+
+    async def wait_events(self, after_seq: int) -> None:
+        """Return once a row with seq > after_seq is committed; at once if there is one."""
+        await self._around.record.wait_events(after_seq)
+
+    def remember(self, reply: StoredReply) -> None:
+        """Store a reply durably under its key; RuleError when that fails."""
+        self._around.record.write(Commit(reply=reply))
+
+    def stored_reply(self, key: str) -> StoredReply | None:
+        """The reply stored under a key, also by an earlier run."""
+        return self._around.record.journal.stored_reply(key)
