@@ -1,0 +1,213 @@
+"""The documents say what is so: every command in them runs, every name and link in them exists."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.daemon import PATIENCE_SECONDS, ROOT, Daemon, environment
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "state" / "README.md"])
+COMMANDED = [ROOT / "README.md", ROOT / "docs" / "RUNBOOK.md"]
+
+# What no test can run, and why.
+NOT_RUN = {
+    "make demo": "it installs; test_demo.py runs the demonstration itself",
+    "make install": "it installs, from the network the first time",
+}
+# In the documents this stands for the position that was armed last.
+PLACEHOLDER = re.compile(r"\bID\b")
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+NAME = re.compile(r"(?<![/\w.-])robson(?:\.[A-Za-z_]\w*)+")
+# File names, the entry-point group, and the section of a log.
+NOT_NAMES = {"robson.db", "robson.sock", "robson.lock", "robson.toml", "robson.detectors"}
+
+
+class Step(NamedTuple):
+    """One command of a document, where it stands, and the output that the document shows for it."""
+
+    where: str
+    command: str
+    shown: tuple[str, ...]
+
+
+def steps(page: Path) -> Iterator[Step]:
+    """The commands of the `sh` blocks, and those of the `console` blocks with what they print."""
+    text = page.read_text("utf-8")
+    for block in BLOCK.finditer(text):
+        line = text[: block.start()].count("\n") + 1
+        where = f"{page.relative_to(ROOT)}:{line}"
+        rows = block[2].splitlines()
+        if block[1] == "sh":
+            yield from (Step(where, row, ()) for row in rows)
+        elif block[1] == "console":
+            starts = [number for number, row in enumerate(rows) if row.startswith("$ ")]
+            assert starts, f"{where}: no line begins with a prompt"
+            assert starts[0] == 0, f"{where}: output before the first command"
+            for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+                yield Step(where, rows[start].removeprefix("$ "), tuple(rows[start + 1 : end]))
+
+
+def shape(output: str) -> list[str]:
+    """Output without what is different each time: ids, numbers, signs of profit, and how wide columns are."""
+    output = re.sub(r"\b[0-9a-f]{32}\b", "<id>", output)
+    output = re.sub(r"[▲▼] ?[+-]", "± ", output)
+    output = re.sub(r"(?<![A-Za-z])\d+(?:\.\d+)?", "<n>", output)
+    return [" ".join(line.split()) for line in output.strip().splitlines()]
+
+
+class Terminal:
+    """Runs documented commands in a directory that looks like a checkout, with a daemon where they start one."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.armed = ""
+        self.daemon: Daemon | None = None
+        shutil.copy(ROOT / "pyproject.toml", directory)
+        (directory / "robson").mkdir()
+        (directory / "robson" / "__init__.py").touch()
+        programs = Path(sys.executable).parent
+        assert (programs / "robsonctl").exists(), "Robson is not installed in this environment: make install"
+        self.environment = environment({"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"})
+
+    def run(self, step: Step) -> str:
+        """Run one command; gives what it printed, and fails as it does."""
+        command = PLACEHOLDER.sub(self.armed, step.command).removeprefix(".venv/bin/")
+        if command.startswith("robson run"):
+            self.start(command)
+            return ""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{step.where}: {command}\nended with {done.returncode}: {done.stderr}"
+        if command.startswith("kill "):
+            assert self.daemon is not None
+            self.daemon.running.wait(PATIENCE_SECONDS)
+        armed = re.match(r'armed ([0-9a-f]{32})|\{"position_id":"([0-9a-f]{32})"', done.stdout)
+        if armed:
+            self.await_entry(armed[1] or armed[2], command)
+        return done.stdout
+
+    def start(self, command: str) -> None:
+        """Start the documented daemon and wait until it answers."""
+        arguments = command.split()[2:]
+        self.daemon = Daemon(self.directory / "state", *arguments)
+        with self.daemon.log.open("ab") as log:
+            self.daemon.process = subprocess.Popen(
+                ["robson", "run", *arguments],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        daemon = self.daemon
+        daemon.wait_until(daemon.answers, "the documented daemon to answer")
+        daemon.wait_until(lambda: daemon.ok("health")["ready"], "the documented daemon to be ready")
+
+    def await_entry(self, position_id: str, command: str) -> None:
+        """A person reads before typing on; meanwhile a position that enters at once has entered."""
+        self.armed = position_id
+        assert self.daemon is not None
+        if "immediate" in command:
+            self.daemon.wait_event("entry_filled", position_id=position_id)
+
+    def end(self) -> None:
+        if self.daemon is not None:
+            self.daemon.end()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    # Short, so that a socket's path fits.
+    with tempfile.TemporaryDirectory(prefix="rdoc-") as name:
+        terminal = Terminal(Path(name))
+        try:
+            yield terminal
+        finally:
+            terminal.end()
+
+
+@pytest.mark.parametrize("page", COMMANDED, ids=lambda page: page.name)
+def test_every_documented_command_runs_and_prints_what_the_document_shows(page: Path, terminal: Terminal) -> None:
+    found = list(steps(page))
+    assert any(step.shown for step in found)
+    for step in found:
+        if step.command in NOT_RUN:
+            continue
+        printed = terminal.run(step)
+        if step.shown:
+            assert shape(printed) == shape("\n".join(step.shown)), f"{step.where}: {step.command}"
+
+
+def test_what_is_not_run_is_still_documented() -> None:
+    documented = {step.command for page in COMMANDED for step in steps(page)}
+    assert NOT_RUN.keys() <= documented
+
+
+def test_a_block_is_either_run_or_plainly_no_command() -> None:
+    kinds = {block[1] for page in COMMANDED for block in BLOCK.finditer(page.read_text("utf-8"))}
+    assert kinds <= {"sh", "console", "text"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_name_of_the_code_exists(page: Path) -> None:
+    names = set(NAME.findall(page.read_text("utf-8"))) - NOT_NAMES
+    assert not [name for name in sorted(names) if not exists(name)]
+
+
+def exists(name: str) -> bool:
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def test_a_name_that_does_not_exist_is_seen() -> None:
+    assert exists("robson.engine.decide.decide")
+    assert not exists("robson.engine.decide.decree")
+    assert not exists("robson.nowhere")
+
+
+def test_the_architecture_names_enough_to_be_checked() -> None:
+    assert len(set(NAME.findall((ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")))) > 50
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    records = {path.name for path in folder.glob("[0-9]*.md")}
+    assert records == set(LINK.findall((folder / "README.md").read_text("utf-8")))
+    assert all(
+        {"## Context", "## Choice", "## Price"} <= set((folder / name).read_text().splitlines()) for name in records
+    )
