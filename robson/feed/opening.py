@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from robson.clock import RunClock, TapeClock, parse_speed
@@ -39,15 +40,23 @@ def open_replay(
     return OpenedFeed(ReplayFeed(tapes, clock), RunClock(clock), clock)
 
 
-def open_synthetic(instrument: Callable[[str], Instrument], *, seed: str = "robson", speed: str = "1") -> OpenedFeed:
+def open_synthetic(
+    instrument: Callable[[str], Instrument],
+    *,
+    seed: str = "robson",
+    speed: str = "1",
+    not_before: datetime | None = None,
+) -> OpenedFeed:
     """An invented market that begins now; at speed 1 the run stays on the machine's own clock.
 
+    At another speed it begins at `not_before` if that is later, so that time goes on where a faster run has left it.
     `instrument` raises RuleError for symbols that it does not know. Raises ConfigurationError for a bad speed.
     """
     tape_speed = parse_speed(speed)
     if tape_speed == 1:
         clock = RunClock()
         return OpenedFeed(SyntheticFeed(seed, instrument, clock, None), clock, None)
-    tape = TapeClock(RunClock().now(), tape_speed, begun=True)
+    now = RunClock().now()
+    tape = TapeClock(now if not_before is None else max(now, not_before), tape_speed, begun=True)
     clock = RunClock(tape)
     return OpenedFeed(SyntheticFeed(seed, instrument, clock, tape), clock, tape)

@@ -1,0 +1,145 @@
+"""Settings that cannot be obeyed end with 78, storage that cannot be used with 74, each with one clear line."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.daemon import daemon, robson
+
+
+def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> str:
+    ended = robson("run", *arguments, env=env)
+    assert ended.returncode == code, (ended.returncode, ended.stderr)
+    # Log lines are JSON; what a person reads is one line.
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith(("{", "robson: NO REAL PRICES"))]
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith("robson: ")
+    assert ended.stdout == ""
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('[feed]\nsauce = "synthetic"', ("sauce", "feed")),
+        ('moed = "paper"', ("moed",)),
+        ("[fed]\n", ("fed",)),
+        ('[account]\ncapital = "NaN"', ("capital", "NaN")),
+        ('[account]\ncapital = "0"', ("capital", "0")),
+        ('[account]\nrisk_percent = "5.1"', ("risk_percent", "5.1", "5")),
+        ("[account]\ncapital = 1e400", ("capital",)),
+        ('[feed]\nsource = "crystal ball"', ("crystal ball", "synthetic")),
+        ('[feed]\nsource = "synthetic"\nspeed = "fast"', ("fast", "max")),
+        ("[feed]\nstale_after_seconds = 0.1", ("stale_after_seconds", "0.1", "0.5")),
+        ('[feed]\nsource = "replay"\nfile = "/no/such/tape.csv"', ("/no/such/tape.csv",)),
+        ('[feed]\nsource = "replay"', ("file",)),
+        ('[feed]\nsource = "synthetic"\n[paper]\nfee_rate = "2"', ("fee_rate", "2", "0.1")),
+        ('[feed]\nsource = "synthetic"\n[paper]\nfees = "2"', ("fees",)),
+        ("not toml at all", ("TOML",)),
+        ('mode = "live"', ("live",)),
+    ],
+)
+def test_a_file_that_cannot_be_obeyed(tmp_path: Path, toml: str, told: tuple[str, ...]) -> None:
+    path = tmp_path / "robson.toml"
+    path.write_text(toml, "utf-8")
+    line = refused(78, "--config", str(path), "--state-dir", str(tmp_path / "state"))
+    for word in told:
+        assert word in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "told"),
+    [
+        ((), {"ROBSON_FED_SOURCE": "synthetic"}, ("ROBSON_FED_SOURCE",)),
+        ((), {"ROBSON_FEED_SAUCE": "synthetic"}, ("ROBSON_FEED_SAUCE",)),
+        ((), {"ROBSON_ACCOUNT_CAPITAL": "Infinity"}, ("capital", "Infinity")),
+        ((), {"ROBSON_FEED_STALE_AFTER_SECONDS": "soon"}, ("stale_after_seconds",)),
+        ((), {"ROBSON_MODE": "both"}, ("mode", "both", "paper")),
+        ((), {"ROBSON_CONFIG": "/no/such/robson.toml"}, ("/no/such/robson.toml",)),
+        (("--config", "/no/such/robson.toml"), {}, ("/no/such/robson.toml",)),
+        (("--feed", "crystal"), {}, ("crystal",)),
+        (("--feed", "synthetic", "--speed", "0"), {}, ("speed", "0")),
+        (("--feed", "synthetic", "--speed", "1e9"), {}, ("1e9",)),
+        (("--mode", "demo"), {}, ("demo",)),
+        (("--feed", "synthetic", "--socket", "/no/such/directory/robson.sock"), {}, ("/no/such/directory",)),
+        (("--feed", "synthetic", "--socket", "/tmp/" + "x" * 200), {}, ("107",)),
+        (("--feed", "synthetic", "--log-level", "loud"), {}, ("loud",)),
+    ],
+)
+def test_a_flag_or_a_variable_that_cannot_be_obeyed(
+    tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], told: tuple[str, ...]
+) -> None:
+    line = refused(78, "--state-dir", str(tmp_path / "state"), *arguments, env=env)
+    for word in told:
+        assert word in line, line
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "robson.toml"
+    path.write_text('[account]\ncapital = "5000"\nrisk_percent = "2"\n[feed]\nsource = "replay"\n', "utf-8")
+    env = {"ROBSON_FEED_SOURCE": "binance", "ROBSON_ACCOUNT_CAPITAL": "7000"}
+    with daemon(tmp_path / "state", "--config", str(path), "--feed", "synthetic", env=env) as running:
+        view = running.position(running.arm())
+        assert (view["capital"], view["risk_percent"]) == ("7000", "2")
+        assert oct((tmp_path / "state").stat().st_mode & 0o777) == oct(0o700)
+        assert oct(running.socket.stat().st_mode & 0o777) == oct(0o660)
+
+
+def test_a_state_directory_that_is_none(tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("", "utf-8")
+    for path in (taken, taken / "below", Path("/proc/robson")):
+        assert str(path) in refused(74, "--feed", "synthetic", "--state-dir", str(path))
+
+
+def test_a_journal_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    journal = state / "robson.db"
+    journal.write_bytes(b"not a database" * 1000)
+    assert str(journal) in refused(74, "--feed", "synthetic", "--state-dir", str(state))
+    assert journal.read_bytes() == b"not a database" * 1000
+    journal.unlink()
+    other = sqlite3.connect(journal)
+    other.execute("CREATE TABLE mine (x)")
+    other.close()
+    before = journal.read_bytes()
+    assert str(journal) in refused(74, "--feed", "synthetic", "--state-dir", str(state))
+    assert journal.read_bytes() == before
+
+
+def test_a_journal_of_the_other_mode_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with daemon(state, "--feed", "synthetic") as running:
+        running.arm()
+        assert running.stop() == 0
+    journal = sqlite3.connect(state / "robson.db")
+    journal.execute("UPDATE meta SET value = 'live' WHERE value = 'paper'")
+    assert journal.total_changes == 1
+    journal.commit()
+    journal.close()
+    line = refused(74, "--feed", "synthetic", "--state-dir", str(state))
+    assert "live" in line
+    assert "paper" in line
+
+
+def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with daemon(state, "--feed", "synthetic") as running:
+        for _ in range(3):
+            running.arm()
+        assert running.stop() == 0
+    journal = state / "robson.db"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
+    assert str(journal) in refused(74, "--feed", "synthetic", "--state-dir", str(state))
+    journal.write_bytes(whole)
+    broken = sqlite3.connect(journal)
+    broken.execute("DROP TRIGGER events_are_immutable")
+    broken.execute("UPDATE events SET data = ? WHERE seq = 2", (json.dumps({"symbol": "BTCUSDT"}),))
+    broken.commit()
+    broken.close()
+    line = refused(74, "--feed", "synthetic", "--state-dir", str(state))
+    assert "event 2" in line
