@@ -12,7 +12,11 @@ import trio
 from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
+from robson.domain.values import OrderSide, Role
 from robson.ports import OrderReport, OrderRequest, Venue
+from robson.venue.ledger import Change, Pair, PairRules
+from robson.venue.ledger.lending import borrow
+from robson.venue.paper import PaperVenue
 
 # The request's own way to the paper venue takes a part of its window.
 LATE_MARGIN_SECONDS = 0.3
@@ -25,6 +29,7 @@ class FaultyVenue:
     request_lost    never arrives, the answer never comes
     error_after     executed, then an ambiguous error
     late            an ambiguous error at once, executed just before the receive window ends, whoever still listens
+    loan_only       the loan of a long's entry is made, its order is lost
     error_before    not executed, an ambiguous error
     unreachable     not executed, and that is known
     refused         a definite no
@@ -60,6 +65,10 @@ class FaultyVenue:
             case "late":
                 trio.lowlevel.spawn_system_task(self._execute_late, request)
                 raise InDoubt("-1007: Timeout waiting for response from backend server.")
+            case "loan_only":
+                if request.role is Role.ENTRY and request.order_side is OrderSide.BUY:
+                    self._lend(request)
+                raise InDoubt("-1001: Internal error; unable to process your request.")
             case "error_before":
                 raise InDoubt("-1006: An unexpected response was received from the message bus.")
             case "unreachable":
@@ -74,6 +83,14 @@ class FaultyVenue:
             case _:
                 raise AssertionError(fault)
         raise AssertionError("unreachable: sleep_forever returned")
+
+    def _lend(self, request: OrderRequest) -> None:
+        assert isinstance(self.inner, PaperVenue)
+        def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
+            return borrow(pair, rules, pair.quote_asset, Decimal(1000), now_ms)
+
+        with suppress(Rejected):
+            self.inner._update(request.symbol, step)
 
     async def _execute_late(self, request: OrderRequest) -> None:
         await trio.sleep(request.receive_window_ms / 1000 - LATE_MARGIN_SECONDS)

@@ -1,6 +1,7 @@
 """The living side of one position: its watch, its news, and `feel`, through which every stimulus goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import structlog
 import trio
@@ -12,6 +13,7 @@ from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import DisarmRequested, SignalArrived, SignalFailed, Stimulus, StopHit, StopMoved
 from robson.engine.decide import Decision, decide
 from robson.engine.trailing import Watch
+from robson.executor.intents import new_intent
 from robson.feed.quote import Attachment
 from robson.ports import Commit, Fill, Intent, PairRecord
 
@@ -49,16 +51,18 @@ class Life:
         fills: tuple[Fill, ...] = (),
         pairs: tuple[PairRecord, ...] = (),
         reply: Callable[[Decision], StoredReply | None] | None = None,
+        already_sent: Mapping[str, datetime] | None = None,
     ) -> Decision:
         """Decide, write it durably, and only then act on it.
 
         Raises RuleError when the state forbids the request, or when an entry cannot be written. None as a stimulus
-        writes the rest without deciding anything.
+        writes the rest without deciding anything. Orders that are `already_sent` (by client order id, with the time)
+        are resolved instead of sent.
         """
         now = self.around.clock.now()
         decision = decide(self.position, stimulus, now) if stimulus is not None else Decision(position=self.position)
         placed = tuple(
-            Intent(order=order, status="pending", epoch=self.around.record.epoch, created_at=now)
+            new_intent(order, now, self.around.record.epoch, sent_at=(already_sent or {}).get(order.client_order_id))
             for order in decision.actions
         )
         stored = reply(decision) if reply is not None else None

@@ -37,7 +37,8 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
             _refused(life, ended, outcome.stage, outcome.code, outcome.message)
         case Absent():
             ended = intents.mark_absent(intent)
-            _refused(life, ended, "venue", "absent", "the order never reached the market: the venue denies it")
+            # Twelve seconds and more have passed: the entry's signal is stale, it is never sent again.
+            _refused(life, ended, "stale", "absent", "the order never reached the market: the venue denies it")
     if intent.status == "in_doubt":
         life.around.record.notice(
             Notice(

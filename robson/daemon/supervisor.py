@@ -10,6 +10,7 @@ import trio
 from robson.daemon import course
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
+from robson.daemon.recovery import finish_exits, rebuild_stop
 from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.vigil import Vigil
@@ -20,7 +21,6 @@ from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import DisarmRequested, ExitRequested, FaultFound
 from robson.domain.values import ExitReason, PositionId, Role, Side
 from robson.engine.evolve import evolve
-from robson.executor.intents import backoff_seconds
 from robson.executor.resolution import Executed, Outcome
 from robson.ports import Commit, Intent, Recovery
 
@@ -189,32 +189,14 @@ class Supervisor:
             task_status.started()
 
     async def _recover(self, life: Life) -> None:
-        """Bring one position back: filters and prices first, then its watch, then its life."""
-        symbol, failures = life.position.symbol, 0
-        while True:
-            try:
-                await self.around.instrument(symbol)
-                await self.around.pair_terms(symbol)
-                await self.around.market.subscribe(symbol)
-                break
-            except (VenueError, RuleError) as error:
-                failures += 1
-                life.detail = f"not watched yet: {error}"
-                _log.warning("recovery_waits", position_id=life.position.position_id, error=str(error))
-                await trio.sleep(backoff_seconds(failures))
-        life.detail = None
-        await self._catch_up(life)
+        await rebuild_stop(life)
         if self.latched:
             self._panic_one(life)  # a panic that a crash interrupted is finished
-        self.around.executor.wake()
         self._unrecovered -= 1
         if self._unrecovered == 0:
             self.recovered.set()
+        await finish_exits(life)
         await self._guarded(life)
-
-    async def _catch_up(self, life: Life) -> None:
-        """Rebuild the stop of a position that was Active: the prices missed come first, in order, then live ones."""
-        await life.catch_up()
 
     async def _guarded(self, life: Life) -> None:
         """Run one life; its faults stay here. Too many deaths in a minute need a person."""

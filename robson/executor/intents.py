@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from robson.domain.actions import PlaceOrder
 from robson.domain.values import Role, plain
 from robson.ports import Intent, OrderReport
 
@@ -17,6 +18,21 @@ ENTRY_RECEIVE_WINDOW_MS = 5_000
 EXIT_RECEIVE_WINDOW_MS = 2_000
 # How often the venue must deny an order after the fence before that is believed.
 DENIALS_NEEDED = 3
+
+
+def new_intent(order: PlaceOrder, now: datetime, epoch: int, *, sent_at: datetime | None = None) -> Intent:
+    """The intent of a decided order: pending, or `sent` where it is known to have gone out already."""
+    if sent_at is None:
+        return Intent(order=order, status="pending", epoch=epoch, created_at=now)
+    return Intent(
+        order=order,
+        status="sent",
+        epoch=epoch,
+        created_at=sent_at,
+        timestamp_ms=int(sent_at.timestamp() * 1000),
+        receive_window_ms=receive_window_ms(order.role),
+        detail="found at the venue: it went out while the journal could not be written",
+    )
 
 
 def receive_window_ms(role: Role) -> int:

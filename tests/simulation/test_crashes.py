@@ -26,7 +26,7 @@ from tests.rig import Rig, ScriptedFeed, folded
 # Every place is crashed in the long form; the short one takes every STRIDE-th, beginning elsewhere for each fault.
 STRIDE = int(os.environ.get("ROBSON_TEST_CRASH_STRIDE", "3"))
 SETTINGS = PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0), fills_max=2)
-FAULTS = ("", "reply_lost", "request_lost", "error_after", "unreachable", "refused", "broken")
+FAULTS = ("", "loan_only", "reply_lost", "request_lost", "error_after", "unreachable", "refused", "broken")
 
 
 class PowerCut(BaseException):

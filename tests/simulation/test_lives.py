@@ -22,7 +22,17 @@ from tests.rig import NOBODY, Rig, ScriptedFeed, folded
 
 LIVES = int(os.environ.get("ROBSON_TEST_LIVES", "60"))
 FIRST_SEED = int(os.environ.get("ROBSON_TEST_SEED", "0"))
-FAULTS = ("late", "reply_lost", "request_lost", "error_after", "error_before", "unreachable", "refused", "broken")
+FAULTS = (
+    "late",
+    "loan_only",
+    "reply_lost",
+    "request_lost",
+    "error_after",
+    "error_before",
+    "unreachable",
+    "refused",
+    "broken",
+)
 SYMBOLS = {"BTCUSDT": Decimal(95000), "ETHUSDT": Decimal(3300)}
 
 

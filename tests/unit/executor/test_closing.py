@@ -235,8 +235,9 @@ LONGS_SHARED = [
 BOUGHT = left("1.002", {"ABC": "0.001002"})  # 1.000998 after the fee
 DEAR = PairTerms(base_hourly_interest_rate=Decimal("0.1"))  # one hour at once: 0.1 on a loan of 1
 SHORTS_ALONE = [
-    # (1 + 0.00001) / 0.999 = 1.001011
-    Case("debt, interest and fee", exiting(SHORT), leg(0, 1, "0.00001"), leg(200), trade("1.002")),
+    # (1 + 0.001) / 0.999 = 1.002002
+    Case("debt, interest and fee", exiting(SHORT), leg(0, 1, "0.001"), leg(200), trade("1.003")),
+    Case("more interest than the rate explains", exiting(SHORT), leg(0, 1, "0.06"), leg(200), trade("1.062")),
     Case("the rest", exiting(SHORT, left("0.6")), leg(0, "0.4"), leg(140), trade("0.401")),
     Case("nothing owed", exiting(SHORT, BOUGHT), leg("0.000988"), leg(99), flat("0.000988")),
     Case("the repayment failed", exiting(SHORT, BOUGHT), leg("1.000998", 1), leg(99), repay("ABC", 1)),
@@ -282,6 +283,7 @@ SHORTS_ALONE = [
 BESIDE_A_SHORT = (active(SHORT),)
 GONE = lived("other", SHORT, filled(SHORT), LEAVING, left("1.001", {"ABC": "0.001001"}))
 SHORTS_SHARED = [
+    Case("and its interest", exiting(SHORT), leg(0, 2, "0.2"), leg(400), trade("1.102"), BESIDE_A_SHORT, terms=DEAR),
     Case("its own", exiting(SHORT), leg(0, 2), leg(400), trade("1.002"), BESIDE_A_SHORT),
     Case("not the other's", exiting(SHORT, BOUGHT), leg("0.0009", 1), leg(300), flat("0.0009"), BESIDE_A_SHORT),
     Case("its surplus is named", exiting(SHORT, BOUGHT), leg("0.9", 1), leg(9), flat("0.000998"), BESIDE_A_SHORT),

@@ -69,7 +69,7 @@ async def test_an_entry_that_never_arrived_is_refused_after_the_fence_and_not_se
             # recvWindow 5 s and the venue's own 10 s must have passed before absence is believed.
             assert trio.current_time() - began > 15
             rejected = [row for row in rig.journal.events() if row.type == "signal_rejected"]
-            assert [(row.data["stage"], row.data["code"]) for row in rejected] == [("venue", "absent")]
+            assert [(row.data["stage"], row.data["code"]) for row in rejected] == [("stale", "absent")]
             assert len(venue.requests) == 1
 
 

@@ -1,0 +1,117 @@
+"""The simulation is worth something: each of these faults, planted into a copy of the code, makes it fail."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One planted fault: a passage of one file, replaced."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+MUTATIONS = (
+    Mutation(
+        "sent again without asking",
+        "robson/executor/resolution.py",
+        "        denials = failures = 0\n        while True:\n",
+        "        return Absent()\n        denials = failures = 0\n        while True:\n",
+    ),
+    Mutation(
+        "clock fence removed",
+        "robson/executor/resolution.py",
+        "return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)",
+        "return True",
+    ),
+    Mutation(
+        "stray trades ignored and absence believed at the first denial",
+        "robson/executor/intents.py",
+        "    return intent.timestamp_ms + intent.receive_window_ms + VENUE_TIMEOUT_MS",
+        "    return intent.timestamp_ms",
+    ),
+    Mutation(
+        "pending entry sent at recovery",
+        "robson/executor/intents.py",
+        "    if intent.order.role is Role.EXIT:\n        return None\n    if latched:",
+        "    return None\n    if latched:",
+    ),
+    Mutation(
+        "commit after send",
+        "robson/executor/executor.py",
+        "            if not book.keep(sent) and is_entry:",
+        "            if False and is_entry:",
+    ),
+    Mutation(
+        "exit size from the entry's request",
+        "robson/engine/judgements.py",
+        "    first = first_exit_quantity(position.side, quantity, fees_by_asset, terms)",
+        "    first = first_exit_quantity(position.side, position.signal.quantity, fees_by_asset, terms)",
+    ),
+    Mutation(
+        "ratchet not persisted",
+        "robson/daemon/record.py",
+        "            rows = self.journal.ratchet(facts)",
+        "            rows = ()",
+    ),
+    Mutation(
+        "a second exit owner",
+        "robson/engine/decide.py",
+        "        case ExitRequested() | StopHit():\n            return NOTHING",
+        "        case ExitRequested() | StopHit():\n"
+        "            return exit_orders(position, state.entry.quantity, state.exit.attempt + 1, stimulus.exit_terms)",
+    ),
+    Mutation(
+        "stray loans left alone",
+        "robson/daemon/supervisor.py",
+        "        if symbol not in self._repaying and self._nursery is not None:",
+        "        if False:",
+    ),
+)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name.replace(" ", "-"))
+def test_the_simulation_finds(mutation: Mutation, tmp_path: Path) -> None:
+    for part in ("robson", "tests"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    target = tmp_path / mutation.file
+    source = target.read_text()
+    assert source.count(mutation.before) == 1, f"{mutation.file} no longer has the passage of {mutation.name!r}"
+    target.write_text(source.replace(mutation.before, mutation.after))
+    suites = [f"tests/simulation/{name}.py" for name in ("test_lives", "test_crashes")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "ROBSON_TEST_LIVES": "400",
+        "ROBSON_TEST_CRASH_STRIDE": "2",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "faulthandler_timeout=15",
+        *suites,
+    ]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    # A life that never comes to its end is found as well: the child then stops at its own time limit.
+    assert run.returncode != 0, f"{mutation.name} was not found: {run.stdout[-2000:]}"
+    assert "1 failed" in run.stdout or "Timeout" in run.stderr, run.stdout[-2000:] + run.stderr[-2000:]
