@@ -110,7 +110,7 @@ def size(
         stop_distance=distance,
         stop_distance_percent=distance * HUNDRED / entry_price,
         notional=notional,
-        risk_amount=quantity * distance,
+        risk_amount=capital * risk_percent / HUNDRED,
         leverage=leverage,
         margin_required=notional / leverage,
         liquidation_price=liquidation_price(side, quantity, entry_price, terms, account),

@@ -112,6 +112,8 @@ def cases(draw: st.DrawFn) -> Case:
         trade = bought if side is LONG else sold
         on = trade(on, collateral * share / at, at, fee)
         others.append(entry * (1_000 - sign * draw(st.integers(-20, 120))) / 1_000)
+    moved_in = collateral * draw(st.sampled_from([0, 0, 0, 1, 5])) / 10
+    on = msgspec.structs.replace(on, quote=msgspec.structs.replace(on.quote, free=on.quote.free + moved_in))
     if draw(st.integers(0, 3)) == 0:
         room = collateral * draw(st.integers(0, 60)) / 10
         terms = msgspec.structs.replace(

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from robson.domain.account import Leg, PairAccount
 from robson.domain.codec import decode, encode
 from robson.domain.errors import IllegalTransition, RuleError
 from robson.domain.events import (
@@ -29,6 +30,7 @@ from robson.domain.stimuli import (
     ExitRequested,
     ExitTerms,
     FlatProved,
+    Neighbour,
     RemainderFound,
 )
 from robson.domain.values import ExitReason, OrderSide, Role, Side
@@ -95,6 +97,32 @@ def test_the_fill_anchors_the_stop(fill: int, stop: int) -> None:
     assert isinstance(state, Active)
     assert (state.trail.stop, state.trail.extreme, state.trail.distance) == (stop, fill, 1_500)
     assert state.trail.trade_id == 1000
+
+
+def test_the_stops_of_neighbours_count() -> None:
+    """Owing 9000 on 0.1 BTC at 100000, the account survives a stop at 98000, not one at 93000."""
+    on = PairAccount(
+        symbol="BTCUSDT", base=Leg(free=Decimal("0.1")), quote=Leg(free=Decimal(100), borrowed=Decimal(9_000))
+    )
+    for stop, accepted in ((98_000, True), (93_000, False), (None, True)):
+        beside = Neighbour(side=Side.LONG, in_market=True, stop=Decimal(stop) if stop else None)
+        (decision,) = trace(armed(capital=100), signal(100_000, 99_000, account=on, neighbours=(beside,)))
+        assert bool(decision.actions) is accepted
+
+
+def test_a_fill_has_the_venues_time_or_the_time_at_which_it_was_learnt() -> None:
+    told = run(armed(), signal(), entry_fill())
+    untold = run(armed(), signal(), msgspec.structs.replace(entry_fill(), filled_at=None))
+    assert told.entry is not None
+    assert untold.entry is not None
+    assert told.entry.filled_at == NOON + timedelta(seconds=1)
+    assert untold.entry.filled_at == NOON + timedelta(seconds=2)
+
+
+def test_a_stop_moved_without_a_trade_id_keeps_the_last_one() -> None:
+    position = run(armed(), signal(), entry_fill(), msgspec.structs.replace(TIGHTER, trade_id=None))
+    assert position.trail is not None
+    assert (position.trail.stop, position.trail.trade_id) == (94_000, 1000)
 
 
 def test_a_partial_entry_is_kept_and_never_topped_up() -> None:
@@ -297,6 +325,7 @@ def test_an_exit_in_several_orders_has_one_average_price() -> None:
     )
     assert found.exit_price == 97_000
     assert found.realized_pnl == 2_000 * Decimal("0.06666")
+    assert found.fees == Decimal("0.00006666") * 95_000 + Decimal("0.04") * 96 + Decimal("0.02") * 99
 
 
 def test_a_fee_in_a_third_asset_is_valued_at_its_price() -> None:

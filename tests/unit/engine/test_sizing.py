@@ -52,7 +52,7 @@ def refused(*args: Any, **settings: Any) -> Refusal:
 
 
 @pytest.mark.parametrize(
-    ("side", "capital", "entry", "stop", "quantity", "risk_amount"),
+    ("side", "capital", "entry", "stop", "quantity", "at_stake"),
     [
         (LONG, 10_000, 95_000, 93_500, "0.06666", "99.99"),
         (LONG, 10_000, 90_000, 87_000, "0.03333", "99.99"),
@@ -62,12 +62,11 @@ def refused(*args: Any, **settings: Any) -> Refusal:
         (SHORT, 30, "92837.01", "93058.19701", "0.00135", "0.2986024635"),
     ],
 )
-def test_worked_examples(
-    side: Side, capital: int, entry: object, stop: object, quantity: str, risk_amount: str
-) -> None:
+def test_worked_examples(side: Side, capital: int, entry: object, stop: object, quantity: str, at_stake: str) -> None:
     found = sized(entry, stop, side=side, capital=capital)
     assert found.quantity == number(quantity)
-    assert found.risk_amount == number(risk_amount)
+    assert found.risk_amount == number(capital) / 100
+    assert found.quantity * found.stop_distance == number(at_stake) <= found.risk_amount
     assert found.cut_by is None
 
 
@@ -231,6 +230,14 @@ def test_the_farthest_stop_on_the_pair_counts() -> None:
     assert beside.cut_by == "liquidation"
     assert beside.quantity < alone.quantity
     assert beside.liquidation_price < 90_500 <= alone.liquidation_price
+
+
+def test_liquidation_counts_also_where_nothing_is_borrowed_for_the_entry() -> None:
+    """0.1 BTC owe 12100, 4000 are free: at 90000 only 295 remain above the ratio, and a BTC more loses 10000."""
+    on = PairAccount(
+        symbol="BTCUSDT", base=Leg(free=number("0.1")), quote=Leg(free=Decimal(4_000), borrowed=number(12_100))
+    )
+    assert _liquidation_limit(LONG, Decimal(100_000), Decimal(90_000), NO_FEE, on) == number("0.0295")
 
 
 def test_an_account_that_would_be_liquidated_anyway_takes_no_more() -> None:
