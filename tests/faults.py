@@ -86,6 +86,7 @@ class FaultyVenue:
 
     def _lend(self, request: OrderRequest) -> None:
         assert isinstance(self.inner, PaperVenue)
+
         def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
             return borrow(pair, rules, pair.quote_asset, Decimal(1000), now_ms)
 

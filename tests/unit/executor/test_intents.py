@@ -18,6 +18,7 @@ from robson.executor.intents import (
     mark_in_doubt,
     mark_refused,
     mark_sent,
+    new_intent,
     reason_not_to_send,
     receive_window_ms,
 )
@@ -52,6 +53,17 @@ def report(executed: str, status: str = "FILLED") -> OrderReport:
         executed_quote=None,
         at=NOON,
     )
+
+
+def test_a_new_intent_is_pending_or_known_to_be_out_already() -> None:
+    order = intent(Role.EXIT).order
+    assert new_intent(order, NOON, 3) == intent(Role.EXIT)
+    found = new_intent(order, NOON, 3, sent_at=NOON - timedelta(seconds=30))
+    assert (found.status, found.created_at) == ("sent", NOON - timedelta(seconds=30))
+    # What was really signed is not known: the fence is counted from the time at which the venue booked it.
+    assert fence_opens_ms(found) == SENT_MS - 30_000 + 12_000
+    with pytest.raises(AssertionError):
+        mark_sent(found, SENT_MS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,289 @@
+"""A model of the intent protocol, small enough that every interleaving is visited.
+
+One position: its entry, its exit, and whatever a crash, the network, the venue, the disk and the operator can do in
+between. A state holds what is durable (the journal), what a crash forgets (what the process knows), what is on the
+wire, what the venue executed, and what its records show. `IntentModel.steps` gives every next state; nothing is random
+and nothing is left out below that level. `checker` walks all of it breadth first, so that a counterexample is a
+shortest one, and looks from the end backwards for states that cannot finish.
+
+How to read it:
+
+* Time is counted in ticks and only as ages (since a request's timestamp, since an execution), which stop counting where
+  they stop mattering. So runs, crashes, refusals and attempts have no bound, and the state space has one.
+* One step of the model is one thing that the code does without awaiting in between, or one durable commit.
+* A request on its way is a *copy*. It may execute, whole or in part, at any moment until its timestamp + receive window
+  + venue timeout; then it can no longer. A copy that never executes was lost; an answer that nobody hears was lost.
+* The venue's ids are unique among open orders only: a second copy of the same id executes again.
+* After an execution the venue's records may deny it for `query_lag` ticks.
+* The account funds exits: `surplus` is what it could exit with beyond the position's own holding.
+* `broken` names rules that are left out: the mutations of `mutations.py`. What the product has not got yet (the
+  self-fencing exit) is the model's own specification.
+
+docs/MODEL.md says what is left out, and which function of the code each step stands for.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+# Where the position stands (Error is left out: docs/MODEL.md).
+ARMED, ENTERING, ACTIVE, EXITING, CLOSED = range(5)
+# An intent in the journal; NONE: settled, or never written.
+NONE, PENDING, SENT = range(3)
+# An intent in the executor's hand: marked sent but not a byte gone; asking (the request may still be open).
+IDLE, MARKED, ASKING = range(3)
+# The exit's fence, decided once.
+UNDECIDED, CLOCK, SELF = range(3)
+# What the executor believes of the venue's clock: not yet past the fence; past it; (a mutation) denied before reading.
+UNREAD, PAST, DENIED = range(3)
+
+REFUSED = -1
+FIRST_ENTRY = 0
+# Client order ids that were used during an outage of the journal: after a crash the same ids are derived again.
+OUTAGE_SLOT = 3
+OUTAGE_ATTEMPTS = 2
+
+
+class Copy(NamedTuple):
+    """One request on its way: ticks since its timestamp, and whether the process that sent it still listens."""
+
+    age: int
+    heard: bool
+
+
+class Order(NamedTuple):
+    """One client order id: its row, what the executor knows of it, and what the world made of it.
+
+    Slot 0 is the entry, -1 a second signal's; exit attempts have 1 and 2 and beyond: an id that is over gives its slot
+    back, as nothing can happen to it any more.
+    """
+
+    slot: int
+    quantity: int
+    row: int = NONE
+    earlier: bool = False
+    age: int = 0
+    hand: int = IDLE
+    clock: int = UNREAD
+    copies: tuple[Copy, ...] = ()
+    executed: int = 0
+    since: int = 0
+    answer: int = 0
+    sends: int = 0
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether this is an entry's id."""
+        return self.slot <= FIRST_ENTRY
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is open and nothing can arrive any more."""
+        return self.row == NONE and not self.copies and not self.executed
+
+
+class Row(NamedTuple):
+    """An intent as a journal that takes no more writes still has it."""
+
+    slot: int
+    quantity: int
+    row: int
+    earlier: bool
+    age: int
+
+
+class Durable(NamedTuple):
+    """The journal as it was when the disk began to refuse."""
+
+    phase: int
+    asked: bool
+    latched: bool
+    entry: int
+    exit: int
+    fence: int
+    rows: tuple[Row, ...]
+
+
+class State(NamedTuple):
+    """Everything, at one moment. Quantities are whole units; `entry` and `exit` are the fills that the journal has."""
+
+    signals: int
+    surplus: int
+    phase: int = ARMED
+    asked: bool = False
+    latched: bool = False
+    entry: int = 0
+    exit: int = 0
+    fence: int = UNDECIDED
+    orders: tuple[Order, ...] = ()
+    # The truth at the venue.
+    entered: int = 0
+    entries: int = 0
+    exited: int = 0
+    stale_entry_sent: bool = False
+    # Only with `hand_trades`, `transfers` and `outages`.
+    stray: bool = False
+    moved_in: bool = False
+    outages: int = 0
+    disk: Durable | None = None
+    run_age: int = 0
+    listed: bool = True
+    attempts: int = 0
+
+    @property
+    def funds(self) -> int:
+        """The units that the account could exit with now."""
+        return self.surplus + self.entered - self.exited
+
+    def order(self, slot: int) -> Order | None:
+        """The order of a slot, None when the slot is free."""
+        for order in self.orders:
+            if order.slot == slot:
+                return order
+        return None
+
+
+class Step(NamedTuple):
+    """One transition: who did what to which order, and what came of it. `who` is daemon, venue, market, time, ..."""
+
+    who: str
+    what: str
+    slot: int | None
+    after: State
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How large the model is, and what may happen in it. Times in ticks, quantities in units."""
+
+    receive_window: int = 1
+    venue_timeout: int = 2
+    query_lag: int = 2
+    quantity: int = 2
+    signals: int = 1
+    surpluses: tuple[int, ...] = (0, 2)
+    # What an account that cannot fund two exits looks like: "base" funds - quantity < 1; "quote" funds < 2 x quantity.
+    self_fencing: str | None = "base"
+    entry_partials: bool = True
+    exit_partials: bool = True
+    # Whether an exit that the account funds in part only executes that part, or is refused whole.
+    capped: bool = True
+    hand_trades: bool = False
+    transfers: bool = False
+    outages: int = 0
+    broken: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def last_age(self) -> int:
+        """The last age at which a copy can still execute."""
+        return self.receive_window + self.venue_timeout
+
+    @property
+    def fence(self) -> int:
+        """The age from which a denial may be believed: nothing can arrive, and the records have caught up."""
+        if "fence_opens_at_receive_window" in self.broken:
+            return self.receive_window + self.query_lag
+        if "denials_bunched" in self.broken:
+            return self.last_age + 1
+        return self.last_age + max(self.query_lag, 1)
+
+    @property
+    def oldest(self) -> int:
+        """Where ages stop counting."""
+        return self.last_age + max(self.query_lag, 1)
+
+
+def initial_states(settings: Settings) -> Iterator[State]:
+    """Armed, with nothing sent and nothing held, on each kind of account."""
+    for surplus in settings.surpluses:
+        yield State(signals=settings.signals, surplus=surplus, outages=settings.outages)
+
+
+def put(state: State, order: Order, **changes: object) -> State:
+    """The state with this order in the place of the one in its slot."""
+    orders = (*(other for other in state.orders if other.slot != order.slot), order)
+    return settled_down(state._replace(orders=orders, **changes))  # type: ignore[arg-type]
+
+
+def settled_down(state: State) -> State:
+    """The state without what can have no effect any more, so that equal futures are one state."""
+    kept: Iterable[Order] = (order for order in state.orders if not order.is_over)
+    orders = tuple(sorted(kept))
+    unwritten = state.disk is not None or any(order.slot >= OUTAGE_SLOT for order in orders)
+    attempts, listed, run_age = (state.attempts, state.listed, state.run_age) if unwritten else (0, True, 0)
+    in_market = state.phase >= ACTIVE
+    return state._replace(
+        orders=orders,
+        latched=state.latched and not in_market,
+        asked=state.asked and not in_market,
+        signals=0 if in_market else state.signals,
+        attempts=attempts,
+        listed=listed,
+        run_age=run_age,
+    )
+
+
+# --- what must always hold -------------------------------------------------------------------------------------------
+
+
+def one_entry(state: State) -> bool:
+    """At most one entry executes per position."""
+    return state.entries <= 1
+
+
+def never_flipped(state: State) -> bool:
+    """What the exits executed never exceeds what the entry did."""
+    return state.exited <= state.entered
+
+
+def no_id_twice(state: State) -> bool:
+    """No client order id is sent twice, unless the first time surely did not leave."""
+    return all(order.sends <= 1 for order in state.orders)
+
+
+def no_stale_entry(state: State) -> bool:
+    """A pending entry of an earlier epoch is never sent."""
+    return not state.stale_entry_sent
+
+
+def closed_is_over(state: State) -> bool:
+    """Closed means flat, and every attempt is terminal or past the fence."""
+    return state.phase != CLOSED or (
+        state.entered == state.exited and not any(order.row or order.copies for order in state.orders)
+    )
+
+
+def nothing_unowned(state: State) -> bool:
+    """An Armed position holds nothing, and nothing that could enter is on its way."""
+    return state.phase != ARMED or (
+        state.entered == state.exited and not any(order.copies for order in state.orders if order.is_entry)
+    )
+
+
+def wish_kept(state: State) -> bool:
+    """Whoever asked to leave while the entry was on its way does not find the position waiting afterwards."""
+    return not (state.asked and state.phase in {ARMED, ACTIVE})
+
+
+def two_in_flight(state: State) -> bool:
+    """At most two attempts of an exit are open, and two only under the self fence."""
+    open_exits = sum(order.row != NONE for order in state.orders if not order.is_entry)
+    return open_exits <= (2 if state.fence == SELF else 1)
+
+
+INVARIANTS = (
+    one_entry,
+    never_flipped,
+    no_id_twice,
+    no_stale_entry,
+    closed_is_over,
+    nothing_unowned,
+    wish_kept,
+    two_in_flight,
+)
+
+
+def is_finished(state: State) -> bool:
+    """Closed, or Armed again with nothing on its way: no promise is left to keep."""
+    over = state.entered == state.exited and not any(order.row or order.copies for order in state.orders)
+    return over and state.phase in {ARMED, CLOSED}
