@@ -15,7 +15,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, Side
-from robson.executor.closing import Flat, Repay, Stuck, Trade, interest_paid, next_step
+from robson.executor.closing import BORROW_CHARGE_SLACK, Flat, Repay, Stuck, Trade, interest_paid, next_step
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
 
@@ -106,7 +106,7 @@ async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decim
     average = position.exit.average if position.exit is not None else None
     try:
         with trio.fail_after(READ_TIMEOUT_SECONDS):
-            charges = await life.around.venue.interest(position.symbol, position.entry.filled_at)
+            charges = await life.around.venue.interest(position.symbol, position.entry.filled_at - BORROW_CHARGE_SLACK)
     except (VenueError, trio.TooSlowError) as error:
         _log.warning("interest_not_read", position_id=position.position_id, error=str(error))
         return ZERO

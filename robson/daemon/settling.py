@@ -7,7 +7,6 @@ import structlog
 from robson.daemon.life import Life
 from robson.daemon.surroundings import exit_terms
 from robson.domain.events import Notice
-from robson.domain.position import Entering
 from robson.domain.stimuli import EntryExecuted, EntryRefused, ExitExecuted, Stimulus
 from robson.domain.values import OrderSide, Role
 from robson.executor import intents
@@ -88,7 +87,7 @@ def _refused(life: Life, ended: Intent, stage: str, code: str, message: str) -> 
     if order.role is Role.ENTRY:
         life.refused_signals += 1
         refusal = EntryRefused(client_order_id=order.client_order_id, stage=stage, code=code, message=message)
-        life.feel(refusal if isinstance(life.position.state, Entering) else None, intents=(ended,))
+        life.feel(refusal, intents=(ended,))
         return
     life.detail = f"exit attempt {order.attempt} was refused: {code}: {message}"
     life.feel(None, intents=(ended,))

@@ -4,8 +4,6 @@ A protective exit is sent even when the journal is gone, and its id is determini
 for the next ids of every position in the market; an order that exists is taken over instead of sent once more.
 """
 
-from datetime import datetime
-
 import structlog
 
 from robson.daemon.life import Life
@@ -13,7 +11,7 @@ from robson.daemon.surroundings import exit_terms
 from robson.domain.ids import exit_order_id
 from robson.domain.position import Active, Exiting
 from robson.domain.stimuli import ExitRequested, RemainderFound
-from robson.domain.values import ExitReason
+from robson.domain.values import ZERO, ExitReason
 from robson.ports import OrderReport
 
 _log = structlog.get_logger("robson.recovery")
@@ -31,33 +29,29 @@ async def take_over_exits(life: Life) -> None:
             return
         position, around = life.position, life.around
         attempt = position.exit.attempt + 1 if position.exit is not None else 1
-        client_order_id = exit_order_id(position.position_id, attempt, 0)
-        report = await around.venue.order(position.symbol, client_order_id)
-        if report is None:
+        found = await _parts_of(life, attempt)
+        if not found:
             return
-        _log.warning("exit_found", position_id=position.position_id, attempt=attempt, executed=str(report.executed))
+        _log.warning("exit_found", position_id=position.position_id, attempt=attempt, parts=len(found))
         terms = exit_terms(position, around)
         if isinstance(position.state, Active):
             stimulus: ExitRequested | RemainderFound = ExitRequested(
-                reason=_reason(life, report), exit_terms=terms, trail=life.moved()
+                reason=_reason(life, found[0]), exit_terms=terms, trail=life.moved()
             )
         else:
-            stimulus = RemainderFound(quantity=report.quantity, exit_terms=terms)
-        found = await _which_exist(life, attempt)
-        life.feel(stimulus, already_sent=found)
+            stimulus = RemainderFound(quantity=sum((part.quantity for part in found), ZERO), exit_terms=terms)
+        life.feel(stimulus, already_sent={part.client_order_id: part.at for part in found})
 
 
-async def _which_exist(life: Life, attempt: int) -> dict[str, datetime]:
-    """The parts of an attempt that the venue knows, with the times at which they were booked."""
-    found: dict[str, datetime] = {}
-    part = 0
+async def _parts_of(life: Life, attempt: int) -> list[OrderReport]:
+    """The parts of an attempt that the venue knows, in their order."""
+    found: list[OrderReport] = []
     while True:
-        client_order_id = exit_order_id(life.position.position_id, attempt, part)
+        client_order_id = exit_order_id(life.position.position_id, attempt, len(found))
         report = await life.around.venue.order(life.position.symbol, client_order_id)
         if report is None:
             return found
-        found[client_order_id] = report.at
-        part += 1
+        found.append(report)
 
 
 def _reason(life: Life, report: OrderReport) -> ExitReason:
