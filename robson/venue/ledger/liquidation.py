@@ -7,9 +7,9 @@ import msgspec
 from robson.domain.values import ZERO, OrderSide
 from robson.venue.ledger.lending import accrue, pay_down, record_loan
 from robson.venue.ledger.matching import Fill, price_fill
-from robson.venue.ledger.orders import cancel
+from robson.venue.ledger.orders import book_fill, cancel
 from robson.venue.ledger.pair import Order, OrderStatus, OrderTicket, Pair, PairRules, SideEffect
-from robson.venue.ledger.records import Change, Execution, LiquidationRecord, LoanKind, LoanOrigin
+from robson.venue.ledger.records import Change, LiquidationRecord, LoanKind, LoanOrigin
 from robson.venue.ledger.units import times_up
 
 # Binance names its own liquidation orders in the account's order list; no id of ours can look like this.
@@ -138,20 +138,9 @@ def _trade(pair: Pair, rules: PairRules, side: OrderSide, fill: Fill, now_ms: in
         executed=fill.quantity,
         executed_quote=fill.quote,
     )
-    execution = Execution(
-        trade_id=pair.next_trade_id,
-        order_id=order.order_id,
-        side=side,
-        price=fill.price,
-        quantity=fill.quantity,
-        quote=fill.quote,
-        fee=fill.fee,
-        fee_asset=fill.fee_asset,
-        at_ms=now_ms,
-    )
-    after = pair.move(rules.paid_asset(side), free=-fill.paid).move(rules.received_asset(side), free=fill.kept)
-    after = msgspec.structs.replace(after, next_order_id=pair.next_order_id + 1, next_trade_id=pair.next_trade_id + 1)
-    return Change(pair=after, orders=(order,), executions=(execution,))
+    booked = book_fill(pair, rules, order, fill, now_ms)
+    after = msgspec.structs.replace(booked.pair, next_order_id=pair.next_order_id + 1)
+    return Change(pair=after, orders=(order,), executions=booked.executions)
 
 
 def _finish(pair: Pair, rules: PairRules, record: LiquidationRecord, value: Decimal) -> Change:

@@ -91,7 +91,7 @@ def execute(
     fills, short_of_funds = match(order, levels, rules, locked + pair.leg(paid).free)
     change = Change(pair=pair.move(paid, free=locked, locked=-locked))
     for fill in fills:
-        change = change.then(_settle, rules, order, fill, now_ms)
+        change = change.then(book_fill, rules, order, fill, now_ms)
     received = sum((fill.kept for fill in fills), ZERO)
     order = _after_fills(order, fills, short_of_funds, now_ms)
     change = change.then(_keep, paid, order)
@@ -147,7 +147,8 @@ def _cost(ticket: OrderTicket, levels: Sequence[Level]) -> Decimal:
     return cost + (times_up(levels[-1].price, left) if levels and left > 0 else ZERO)
 
 
-def _settle(pair: Pair, rules: PairRules, order: Order, fill: Fill, now_ms: int) -> Change:
+def book_fill(pair: Pair, rules: PairRules, order: Order, fill: Fill, now_ms: int) -> Change:
+    """One execution of an order: what is paid leaves, what is received after the fee comes in."""
     side = order.ticket.side
     execution = Execution(
         trade_id=pair.next_trade_id,
