@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+import robson
 from robson.protocol.table import COMMANDS
 from robsonctl import commands, follow, panic
 from robsonctl.session import Session
@@ -27,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         parents=[_shared(defaults=True)],
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"robsonctl {robson.__version__}")
     parser.set_defaults(run=None)
     verbs = parser.add_subparsers(title="commands", metavar="command", dest="command")
     _add_positions(verbs)

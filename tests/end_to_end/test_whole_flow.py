@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,18 +20,30 @@ def running(tmp_path: Path) -> Iterator[Daemon]:
         yield started
 
 
+# What socat does with a socket, for machines that do not have it.
+STAND_IN = """
+import socket, sys
+link = socket.socket(socket.AF_UNIX)
+link.connect(sys.argv[1])
+link.sendall(sys.stdin.buffer.read())
+link.shutdown(socket.SHUT_WR)
+while received := link.recv(65536):
+    sys.stdout.buffer.write(received)
+"""
+
+
+def talk(robson: Daemon, text: str) -> list[Reply]:
+    """Send lines through socat, end the input, and take every reply."""
+    if shutil.which("socat") is not None:
+        command = ["socat", "-t30", "-", f"UNIX-CONNECT:{robson.socket}"]
+    else:
+        command = [sys.executable, "-c", STAND_IN, str(robson.socket)]
+    ended = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
 def socat(robson: Daemon, line: str) -> Reply:
-    if shutil.which("socat") is None:
-        pytest.skip("socat is not installed")
-    ended = subprocess.run(
-        ["socat", "-t30", "-", f"UNIX-CONNECT:{robson.socket}"],
-        input=line + "\n",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=True,
-    )
-    reply: Reply = json.loads(ended.stdout)
+    (reply,) = talk(robson, line + "\n")
     return reply
 
 
@@ -117,12 +130,4 @@ def test_the_whole_flow(running: Daemon) -> None:
 
 def test_a_reply_keeps_its_order_and_the_input_may_end_first(running: Daemon) -> None:
     lines = [f'{{"id":{number},"cmd":"{cmd}"}}' for number, cmd in enumerate(["ping", "schema", "hello", "help"] * 5)]
-    ended = subprocess.run(
-        ["socat", "-t30", "-", f"UNIX-CONNECT:{running.socket}"],
-        input="\n".join(lines),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=True,
-    )
-    assert [json.loads(line)["id"] for line in ended.stdout.splitlines()] == list(range(20))
+    assert [reply["id"] for reply in talk(running, "\n".join(lines))] == list(range(20))
