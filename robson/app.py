@@ -63,7 +63,9 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
     """
     clock, feed = opened.clock, opened.feed
     with ExitStack() as held:
-        held.enter_context(StateLock.take(state, clock=clock))
+        lock = held.enter_context(StateLock.take(state, clock=clock))
+        if lock.crashed is not None:
+            _log.warning("stale_lock_taken_over", left_by=str(lock.crashed))
         journal, degraded = _open_journal(state / "robson.db", settings, clock)
         held.callback(journal.close)
         record = Record(journal, journal.recover(), clock)
