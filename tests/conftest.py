@@ -1,6 +1,7 @@
 """What every test shares: a hypothesis profile that tries the same examples on every machine and in every run."""
 
 import logging
+import signal
 
 import structlog
 from hypothesis import settings
@@ -12,3 +13,7 @@ settings.load_profile("ci")
 
 # Simulated lives log thousands of lines; a test that wants to see some uses structlog.testing.capture_logs.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+# A job in the background of a shell ignores SIGINT, and so would every process that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

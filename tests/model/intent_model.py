@@ -11,8 +11,8 @@ How to read it:
 * Time is counted in ticks and only as ages (since a request's timestamp, since an execution), which stop counting where
   they stop mattering. So runs, crashes, refusals and attempts have no bound, and the state space has one.
 * One step of the model is one thing that the code does without awaiting in between, or one durable commit.
-* A request on its way is a *copy*. It may execute, whole or in part, at any moment until its timestamp + receive window
-  + venue timeout; then it can no longer. A copy that never executes was lost; an answer that nobody hears was lost.
+* A request on its way is a *copy*. It is lost, or arrives; the venue takes it until its timestamp + receive window, and
+  may work on it for the venue's timeout before it executes it, whole or in part, or refuses it. Answers get lost, too.
 * The venue's ids are unique among open orders only: a second copy of the same id executes again.
 * After an execution the venue's records may deny it for `query_lag` ticks.
 * The account funds exits: `surplus` is what it could exit with beyond the position's own holding.
@@ -22,9 +22,9 @@ How to read it:
 docs/MODEL.md says what is left out, and which function of the code each step stands for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Where the position stands (Error is left out: docs/MODEL.md).
 ARMED, ENTERING, ACTIVE, EXITING, CLOSED = range(5)
@@ -45,9 +45,10 @@ OUTAGE_ATTEMPTS = 2
 
 
 class Copy(NamedTuple):
-    """One request on its way: ticks since its timestamp, and whether the process that sent it still listens."""
+    """One request: ticks since its timestamp, whether the venue has it, and whether its sender still listens."""
 
     age: int
+    arrived: bool
     heard: bool
 
 
@@ -69,7 +70,9 @@ class Order(NamedTuple):
     executed: int = 0
     since: int = 0
     answer: int = 0
+    accounted: bool = False
     sends: int = 0
+    doubled: bool = False
 
     @property
     def is_entry(self) -> bool:
@@ -78,7 +81,7 @@ class Order(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is open and nothing can arrive any more."""
+        """Whether nothing is open and nothing can arrive or be found any more."""
         return self.row == NONE and not self.copies and not self.executed
 
 
@@ -101,6 +104,7 @@ class Durable(NamedTuple):
     entry: int
     exit: int
     fence: int
+    attempts: int
     rows: tuple[Row, ...]
 
 
@@ -181,11 +185,14 @@ class Settings:
     @property
     def fence(self) -> int:
         """The age from which a denial may be believed: nothing can arrive, and the records have caught up."""
-        if "fence_opens_at_receive_window" in self.broken:
-            return self.receive_window + self.query_lag
-        if "denials_bunched" in self.broken:
-            return self.last_age + 1
-        return self.last_age + max(self.query_lag, 1)
+        last, lag = self.last_age, max(self.query_lag, 1)
+        if "fence_without_venue_timeout" in self.broken:
+            last -= self.venue_timeout
+        if "fence_without_receive_window" in self.broken:
+            last -= self.receive_window
+        if "denials_in_one_moment" in self.broken:
+            lag = 1
+        return last + lag
 
     @property
     def oldest(self) -> int:
@@ -199,27 +206,26 @@ def initial_states(settings: Settings) -> Iterator[State]:
         yield State(signals=settings.signals, surplus=surplus, outages=settings.outages)
 
 
-def put(state: State, order: Order, **changes: object) -> State:
+def put(state: State, order: Order, **changes: Any) -> State:
     """The state with this order in the place of the one in its slot."""
     orders = (*(other for other in state.orders if other.slot != order.slot), order)
-    return settled_down(state._replace(orders=orders, **changes))  # type: ignore[arg-type]
+    return tidied(state._replace(orders=orders, **changes))
 
 
-def settled_down(state: State) -> State:
+def tidied(state: State) -> State:
     """The state without what can have no effect any more, so that equal futures are one state."""
-    kept: Iterable[Order] = (order for order in state.orders if not order.is_over)
-    orders = tuple(sorted(kept))
-    unwritten = state.disk is not None or any(order.slot >= OUTAGE_SLOT for order in orders)
-    attempts, listed, run_age = (state.attempts, state.listed, state.run_age) if unwritten else (0, True, 0)
-    in_market = state.phase >= ACTIVE
+    orders = tuple(sorted(order for order in state.orders if not order.is_over))
+    leaving = state.phase >= EXITING
+    in_outage = state.disk is not None or any(order.slot >= OUTAGE_SLOT for order in orders)
+    listed = state.listed or state.phase in {ARMED, CLOSED}
     return state._replace(
         orders=orders,
-        latched=state.latched and not in_market,
-        asked=state.asked and not in_market,
-        signals=0 if in_market else state.signals,
-        attempts=attempts,
+        latched=state.latched and not leaving,
+        asked=state.asked and not leaving,
+        signals=state.signals if state.phase <= ENTERING else 0,
+        attempts=state.attempts if in_outage else 0,
         listed=listed,
-        run_age=run_age,
+        run_age=0 if listed else state.run_age,
     )
 
 
@@ -237,8 +243,13 @@ def never_flipped(state: State) -> bool:
 
 
 def no_id_twice(state: State) -> bool:
-    """No client order id is sent twice, unless the first time surely did not leave."""
-    return all(order.sends <= 1 for order in state.orders)
+    """No client order id is sent again while an earlier request of it may still execute, or has executed."""
+    return not any(order.doubled for order in state.orders)
+
+
+def entry_sent_once(state: State) -> bool:
+    """An entry is sent once, whatever became of it: its signal is stale."""
+    return all(order.sends <= 1 for order in state.orders if order.is_entry)
 
 
 def no_stale_entry(state: State) -> bool:
@@ -275,6 +286,7 @@ INVARIANTS = (
     one_entry,
     never_flipped,
     no_id_twice,
+    entry_sent_once,
     no_stale_entry,
     closed_is_over,
     nothing_unowned,
@@ -283,7 +295,12 @@ INVARIANTS = (
 )
 
 
+def surplus_bounded(state: State) -> bool:
+    """Under the "quote" fence: too much may be bought back, but never a second whole exit; it is sold before Closed."""
+    return state.exited - state.entered <= state.surplus
+
+
 def is_finished(state: State) -> bool:
     """Closed, or Armed again with nothing on its way: no promise is left to keep."""
     over = state.entered == state.exited and not any(order.row or order.copies for order in state.orders)
-    return over and state.phase in {ARMED, CLOSED}
+    return over and (state.phase == CLOSED or (state.phase == ARMED and not state.latched))
