@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Extra arguments for pytest: make test ARGS="-k trailing"
 ARGS ?=
+# How many lives make soak simulates.
+LIVES ?= 50000
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
@@ -12,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lock clean
+.PHONY: help install demo test soak check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +26,10 @@ demo: $(STAMP) ## a long and a short, from armed to closed, without keys or netw
 
 test: $(STAMP) ## run the tests
 	@$(RUN) pytest -q --durations=5 --durations-min=1 $(ARGS)
+
+soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task step and write (about 20 minutes)
+	@$(RUN) tests.simulation.soak $(LIVES)
+	@ROBSON_TEST_CRASH_STRIDE=1 $(RUN) pytest -q tests/simulation/test_crashes.py
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff check .

@@ -3,8 +3,11 @@
 import logging
 import signal
 
+import pytest
 import structlog
 from hypothesis import settings
+
+from tests.simulation import tally
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 # For a person who hunts: make test ARGS="--hypothesis-profile=search tests/property"
@@ -17,3 +20,9 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 # A job in the background of a shell ignores SIGINT, and so would every process that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was simulated."""
+    for line in tally.lines():
+        terminalreporter.write_line(line)

@@ -1,6 +1,6 @@
 """A venue that fails on demand around a real one: replies lost, requests lost, executed late, denied for a while."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -42,6 +42,8 @@ class FaultyVenue:
         self.inner = inner
         self.faults: deque[str] = deque()
         self.requests: list[OrderRequest] = []
+        # The faults that really hit an order.
+        self.taken: Counter[str] = Counter()
         # The requests that may have arrived, by client order id.
         self.arrivals: list[str] = []
         self.hidden_until = 0.0
@@ -51,6 +53,8 @@ class FaultyVenue:
         self.requests.append(request)
         self.on_place(request)
         fault = self.faults.popleft() if self.faults else ""
+        if fault:
+            self.taken[fault] += 1
         if fault not in {"unreachable", "refused"}:
             self.arrivals.append(request.client_order_id)
         match fault:

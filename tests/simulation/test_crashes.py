@@ -22,6 +22,7 @@ from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
 from tests.rig import Rig, ScriptedFeed, folded
+from tests.simulation import tally
 
 # Every place is crashed in the long form; the short one takes every STRIDE-th, beginning elsewhere for each fault.
 STRIDE = int(os.environ.get("ROBSON_TEST_CRASH_STRIDE", "3"))
@@ -216,6 +217,7 @@ def test_a_crash_at_any_moment_loses_nothing_and_repeats_nothing(
         directory = tmp_path / f"{kind}-{at}"
         directory.mkdir()
         run._r.seed(1)
+        tally.crashes[f"at a {kind}, {fault or 'no fault'}"] += 1
         try:
             run_story(directory, fault, **{kind: at})  # type: ignore[arg-type]
         except BaseException as error:
