@@ -141,9 +141,16 @@ class Window:
             position,
             self._around,
             trail=life.trail,
-            detail=life.detail,
+            detail=self._doubt(position) or life.detail,
             unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
         )
+
+    def _doubt(self, position: Position) -> str | None:
+        """What is not known about a position's orders, in words."""
+        for intent in self._around.record.intents_of(position.position_id):
+            if intent.status == "in_doubt":
+                return f"its {intent.order.role} order is in doubt: {intent.detail}"
+        return None
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
         """What a signal would order; the same arithmetic as the real thing, on the account as it stands."""

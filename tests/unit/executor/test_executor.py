@@ -80,6 +80,10 @@ async def test_an_order_that_the_venue_hides_at_first_is_not_taken_for_absent(
     async with rig.running():
         position_id = await enter(rig)
         venue.hidden_until = trio.current_time() + 14
+        await trio.sleep(13)
+        view = await rig.view(position_id)
+        assert view.state == "Entering"
+        assert view.detail == "its entry order is in doubt: no answer within 12 s"
         await rig.until(position_id, "Active")
         assert len(venue.requests) == 1
 
