@@ -117,14 +117,18 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
 
 
 def _baseline(life: Life, account: PairAccount) -> PairRecord:
-    """What the account holds before our first position on the pair, less the dust that earlier ones left there."""
-    known = life.around.record.pair(life.position.symbol)
-    dust = known.dust_base if known is not None else ZERO
+    """What the account holds before our first position on the pair, less the dust that earlier ones left there.
+
+    A difference of less than a step to what is remembered is dust that nobody could name; only more is the trader's.
+    """
+    symbol, total = life.position.symbol, account.base.total
+    known = life.around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
+    baseline = total - known.dust_base
+    if abs(baseline - known.baseline_base) < life.around.instruments[symbol].step_size:
+        baseline = min(known.baseline_base, total)
+    baseline = max(baseline, ZERO)
     return PairRecord(
-        symbol=life.position.symbol,
-        baseline_base=max(account.base.total - dust, ZERO),
-        baseline_quote=account.quote.total,
-        dust_base=min(dust, account.base.total),
+        symbol=symbol, baseline_base=baseline, baseline_quote=account.quote.total, dust_base=total - baseline
     )
 
 

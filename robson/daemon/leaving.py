@@ -15,7 +15,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, Side
-from robson.executor.closing import BORROW_CHARGE_SLACK, Flat, Repay, Stuck, Trade, interest_paid, next_step
+from robson.executor.closing import BORROW_CHARGE_SLACK, Flat, Repay, Stuck, Trade, interest_paid, next_step, surplus_of
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
 
@@ -89,9 +89,10 @@ async def _step(life: Life) -> None:
             await trio.sleep(AFTER_REPAY_SECONDS)
         case Flat():
             interest = await _interest(life, instrument, price)
+            surplus = surplus_of(position, instrument.base, terms)
             life.feel(
                 FlatProved(instrument=instrument, interest=interest, dust=step.dust),
-                pairs=_pair_after(position, bool(others), account, pair, step.dust),
+                pairs=_pair_after(position, bool(others), account, pair, step.dust, surplus),
             )
         case Stuck():
             life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
@@ -114,16 +115,23 @@ async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decim
 
 
 def _pair_after(
-    position: Position, shared: bool, account: PairAccount, pair: PairRecord | None, dust: Decimal
+    position: Position,
+    shared: bool,
+    account: PairAccount,
+    pair: PairRecord | None,
+    dust: Decimal,
+    surplus: Decimal,
 ) -> tuple[PairRecord, ...]:
-    """The pair's dust ledger after this position: the last one out leaves exactly what it names.
+    """The pair's ledger of dust and surplus after this position: the last one out leaves exactly what it names.
 
-    Beside other shorts nobody holds base, so what is free is the dust, part of which a short's entry may have sold.
+    Beside other shorts nobody holds base: no more than what is free is dust, for a short's entry may have sold some;
+    and no more than was named, for what else is free may be an order's that nobody knows of yet.
     """
     if pair is None:
         pair = PairRecord(symbol=position.symbol, baseline_base=ZERO, baseline_quote=account.quote.total)
     if shared and position.side is Side.SHORT:
-        left = max(account.base.free - pair.baseline_base, ZERO)
+        left = min(max(account.base.free - pair.baseline_base, ZERO), pair.dust_base + dust)
     else:
         left = pair.dust_base + dust if shared else dust
-    return (msgspec.structs.replace(pair, dust_base=left),)
+    surplus = pair.surplus_base + surplus if shared else ZERO
+    return (msgspec.structs.replace(pair, dust_base=left, surplus_base=surplus),)

@@ -14,12 +14,13 @@ from robson.daemon.recovery import finish_exits, rebuild_stop
 from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.vigil import Vigil
+from robson.domain.account import PairAccount
 from robson.domain.errors import RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import DisarmRequested, ExitRequested, FaultFound
-from robson.domain.values import ExitReason, PositionId, Role, Side
+from robson.domain.values import ExitReason, OrderSide, PositionId, Role, Side
 from robson.engine.evolve import evolve
 from robson.executor.resolution import Executed, Outcome
 from robson.ports import Commit, Intent, Recovery
@@ -83,6 +84,12 @@ class Supervisor:
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
         return self.around.record.knows_trade(symbol, trade_id)
+
+    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
+        """Whether the account's net base is nearer to what it would be if the order had executed."""
+        moved = account.base.total - account.base.debt - self.around.expected_net_base(intent.order.symbol)
+        sign = 1 if intent.order.order_side is OrderSide.BUY else -1
+        return moved * sign * 2 > intent.order.quantity
 
     def settle(self, intent: Intent, outcome: Outcome) -> None:
         """Take the outcome of an intent: the final word on it."""

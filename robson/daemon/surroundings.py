@@ -16,6 +16,7 @@ from robson.domain.position import Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
 from robson.domain.values import ZERO, Side
 from robson.engine.exits import interest_estimate
+from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
@@ -88,6 +89,19 @@ class Surroundings:
             )
             for position in self.on_pair(symbol, but=but)
         )
+
+    def expected_net_base(self, symbol: str) -> Decimal:
+        """Base held less base owed, by our fills and the pair's record; loans and repayments do not change it."""
+        base, pair = self.instruments[symbol].base, self.record.pair(symbol)
+        expected = pair.baseline_base + pair.dust_base + pair.surplus_base if pair is not None else ZERO
+        for position in self.on_pair(symbol, but=""):
+            if position.entry is None:
+                continue
+            if position.side is Side.LONG:
+                expected += held_by(position, base)
+            else:
+                expected -= position.entry.quantity - bought_back_by(position, base)
+        return expected
 
     def principal(self, symbol: str, asset: str) -> Decimal:
         """What the live positions on a pair borrowed of an asset and have not brought in again."""

@@ -99,6 +99,17 @@ def bought_back_by(position: Position, base: str) -> Decimal:
     return position.exit.quantity - position.exit.fees_by_asset.get(base, ZERO)
 
 
+def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:
+    """The base that a short bought beyond what it sold and its interest, such as the rest of a step.
+
+    Repaid automatically, it has paid others' debt: the last one out will miss that much of its own.
+    """
+    if position.side is Side.LONG or position.entry is None or position.exit is None:
+        return ZERO
+    interest = _interest_so_far(position, base, terms.base_hourly_interest_rate)
+    return max(bought_back_by(position, base) - position.entry.quantity - interest, ZERO)
+
+
 def _baseline(pair: PairRecord | None) -> Decimal:
     return pair.baseline_base if pair is not None else ZERO
 
@@ -152,7 +163,8 @@ def _buy_back_rest(
         # takes the crumbs.
         missing = min(missing, own)
     if missing <= 0 or (shared and missing < least):
-        if rest - _remembered_dust(pair) < least:
+        explained = _remembered_dust(pair) + (pair.surplus_base if pair is not None else ZERO)
+        if rest - explained < least:
             return None
         return Stuck(
             code="debt_missing",

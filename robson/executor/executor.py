@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 import trio
 
+from robson.domain.account import PairAccount
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
@@ -43,6 +44,9 @@ class Book(Protocol):
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
+
+    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
+        """Whether the account holds what it would hold if the order had executed."""
 
     def settle(self, intent: Intent, outcome: Outcome) -> None:
         """Take the outcome of an intent: the final word on it."""
@@ -109,7 +113,7 @@ class Executor:
         if intent.status != "pending":
             doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
             book.keep(doubtful)
-            return doubtful, await self._resolver.resolve(doubtful, book.knows_trade)
+            return doubtful, await self._resolver.resolve(doubtful, book)
         failures = 0
         while True:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
@@ -145,11 +149,12 @@ class Executor:
         answer = _Answer()
         async with trio.open_nursery() as race:
             race.start_soon(self._request, sent, answer, race.cancel_scope)
-            with trio.move_on_after(EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS):
+            patience = EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS
+            with trio.move_on_after(patience):
                 await answer.doubted.wait()
-            sent = intents.mark_in_doubt(sent, answer.why or f"no answer within {EXIT_DOUBT_SECONDS:g} s")
+            sent = intents.mark_in_doubt(sent, answer.why or f"no answer within {patience:g} s")
             book.keep(sent)
-            answer.outcome = await self._resolver.resolve(sent, book.knows_trade)
+            answer.outcome = await self._resolver.resolve(sent, book)
             race.cancel_scope.cancel()
         if answer.failure is not None:
             raise answer.failure

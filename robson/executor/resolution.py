@@ -1,14 +1,15 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 import structlog
 import trio
 
-from robson.domain.account import Trade
+from robson.domain.account import PairAccount, Trade
 from robson.domain.errors import RateLimited, Rejected, VenueError
 from robson.domain.values import ZERO, Role, Value, add_amounts
 from robson.executor import intents
@@ -59,6 +60,16 @@ def executed_in(trades: Sequence[Trade]) -> Decimal:
     return sum((trade.quantity for trade in trades), ZERO)
 
 
+class Knowledge(Protocol):
+    """What is known of the account besides the order in question."""
+
+    def knows_trade(self, symbol: str, trade_id: int) -> bool:
+        """Whether this execution is accounted to an order of ours already."""
+
+    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
+        """Whether the account holds what it would hold if the order had executed."""
+
+
 class Resolver:
     """Asks the venue until it knows; an unreachable venue is asked again, for as long as it takes."""
 
@@ -87,11 +98,12 @@ class Resolver:
             except (VenueError, trio.TooSlowError) as error:
                 await self._pause(error, failures, "trades_not_read")
 
-    async def resolve(self, intent: Intent, knows_trade: Callable[[str, int], bool]) -> Outcome:
+    async def resolve(self, intent: Intent, book: Knowledge) -> Outcome:
         """The outcome of an intent that was sent and not answered.
 
-        Absence is believed only after the clock fence, when the venue has denied the order several times and no trade
-        since the request belongs to an order that nobody accounts for.
+        Absence is believed only after the clock fence, when the venue has denied the order several times, no trade
+        since the request belongs to an order that nobody accounts for, and the account does not look as if it had
+        executed.
         """
         order = intent.order
         denials = failures = 0
@@ -101,7 +113,7 @@ class Resolver:
                     report = await self._venue.order(order.symbol, order.client_order_id)
                     if report is None and await self._is_past_fence(intent):
                         denials += 1
-                        if denials >= intents.DENIALS_NEEDED and not await self._has_stray_trades(intent, knows_trade):
+                        if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
                             return Absent()
                 self.reachable = True
             except (VenueError, trio.TooSlowError) as error:
@@ -143,10 +155,18 @@ class Resolver:
     async def _is_past_fence(self, intent: Intent) -> bool:
         return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)
 
-    async def _has_stray_trades(self, intent: Intent, knows_trade: Callable[[str, int], bool]) -> bool:
-        """Whether a trade since the request may be this order's, although the venue denies the order."""
-        trades = await self._venue.trades(intent.order.symbol, since=intent.created_at)
-        return any(not knows_trade(intent.order.symbol, trade.trade_id) for trade in trades)
+    async def _is_absent(self, intent: Intent, book: Knowledge) -> bool:
+        """Whether trades and account agree that a denied order did not execute."""
+        symbol = intent.order.symbol
+        trades = await self._venue.trades(symbol, since=intent.created_at)
+        if any(not book.knows_trade(symbol, trade.trade_id) for trade in trades):
+            return False
+        if not book.shows_effect(intent, await self._venue.account(symbol)):
+            return True
+        too_long = await self._venue.server_time_ms() > intents.fence_opens_ms(intent) + intents.ACCOUNT_DISAGREES_MS
+        if too_long:
+            _log.error("account_disagrees", symbol=symbol, attempt=intent.order.attempt)
+        return too_long
 
     async def _pause(self, error: Exception, failures: int, what: str) -> None:
         self.reachable = False

@@ -48,12 +48,16 @@ class Fill(Value):
 
 
 class PairRecord(Value):
-    """What the journal remembers of a pair: what it held before Robson's first position there, and the dust since."""
+    """What the journal remembers of a pair: what it held before Robson's first position there, and the dust since.
+
+    `surplus_base` is what shorts have bought beyond their own debt while others were there: it has repaid theirs.
+    """
 
     symbol: str
     baseline_base: Decimal
     baseline_quote: Decimal
     dust_base: Decimal = ZERO
+    surplus_base: Decimal = ZERO
 
 
 class Commit(Value):

@@ -141,6 +141,12 @@ def m001_first_schema(db: Database) -> None:
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+@migrations()
+def m002_surplus_of_pairs(db: Database) -> None:
+    """Remember what shorts have bought beyond their own debt."""
+    db.conn.execute("ALTER TABLE pairs ADD COLUMN surplus_base TEXT NOT NULL DEFAULT '0'")
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

@@ -128,9 +128,10 @@ class World:
                 assert account.base.debt == account.quote.debt == 0, account
                 pair = rig.record.pair(symbol)
                 held = account.base.total - (pair.baseline_base if pair else 0)
-                assert held == (pair.dust_base if pair else 0), (held, pair)
                 instrument = rig.around.instruments.get(symbol)
                 if instrument is not None:
+                    # Whoever left beside an entry in doubt was not the last one out: part of a step may be unnamed.
+                    assert abs(held - (pair.dust_base if pair else 0)) < instrument.step_size, (held, pair)
                     assert held < instrument.smallest_sellable(self.prices[symbol]), held
         self.arrivals.update(venue.arrivals)
         self.check()

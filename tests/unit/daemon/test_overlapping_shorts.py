@@ -12,7 +12,7 @@ from tests.rig import Rig
 
 
 async def test_the_last_of_many_overlapping_shorts_closes(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
-    """Each exit is rounded up to a step and repays the pair's debt with all it bought: it adds up to a sellable size."""
+    """Each exit is rounded up to a step and repays the pair's debt with all that it bought: it adds up."""
     rig = Rig(tmp_path)
     async with rig.running():
         held = await rig.active(Side.SHORT, "ETHUSDT", "3300", "3333.33")

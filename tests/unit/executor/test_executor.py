@@ -6,7 +6,7 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
-from robson.domain.values import Role
+from robson.domain.values import ExitReason, Role, Side
 from robson.ports import Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
@@ -99,6 +99,36 @@ async def test_an_exit_in_doubt_is_known_after_two_seconds(tmp_path: Path, autoj
         assert await executed(rig, Role.EXIT, venue) == [venue.requests[-1].client_order_id]
         account = await rig.venue.account("BTCUSDT")
         assert account.base.debt == account.quote.debt == 0
+
+
+async def test_an_exit_hidden_beyond_the_fence_is_seen_in_the_account(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    for side, stop in ((Side.LONG, "93500"), (Side.SHORT, "96500")):
+        directory = tmp_path / side
+        directory.mkdir()
+        rig, venue = faulty(directory)
+        async with rig.running():
+            position_id = await rig.active(side, stop=stop)
+            venue.faults.append("reply_lost")
+            venue.hidden_until = trio.current_time() + 30
+            rig.supervisor.request_exit(rig.supervisor.lives[position_id], ExitReason.OPERATOR_CLOSE)
+            await rig.until(position_id, "Closed", seconds=90)
+            exits = [request for request in venue.requests if request.role is Role.EXIT]
+            assert len(exits) == 1
+
+
+async def test_an_account_that_disagrees_for_ever_does_not_hold_up_an_exit(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rig, venue = faulty(tmp_path)
+    async with rig.running():
+        position_id = await rig.active()
+        venue.faults.append("request_lost")
+        rig.supervisor.shows_effect = lambda intent, account: True  # type: ignore[method-assign]  # a withdrawal, say
+        rig.supervisor.request_exit(rig.supervisor.lives[position_id], ExitReason.OPERATOR_CLOSE)
+        await rig.until(position_id, "Closed", seconds=120)
+        assert trio.current_time() > 70
 
 
 async def test_an_exit_that_never_arrived_is_sent_again_under_its_own_new_id(
