@@ -159,10 +159,10 @@ class Resolver:
         """Whether trades and account agree that a denied order did not execute."""
         symbol = intent.order.symbol
         trades = await self._venue.trades(symbol, since=intent.created_at)
-        if any(not book.knows_trade(symbol, trade.trade_id) for trade in trades):
-            return False
-        if not book.shows_effect(intent, await self._venue.account(symbol)):
+        is_stray = any(not book.knows_trade(symbol, trade.trade_id) for trade in trades)
+        if not is_stray and not book.shows_effect(intent, await self._venue.account(symbol)):
             return True
+        # It may also be a trade by hand or a deposit, which must not hold up an exit for ever.
         too_long = await self._venue.server_time_ms() > intents.fence_opens_ms(intent) + intents.ACCOUNT_DISAGREES_MS
         if too_long:
             _log.error("account_disagrees", symbol=symbol, attempt=intent.order.attempt)

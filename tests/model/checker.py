@@ -2,10 +2,20 @@
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from tests.model.intent_model import Settings, State, Step, initial_states, is_finished
+from tests.model.intent_model import (
+    FIRST_ENTRY,
+    OUTAGE_SLOT,
+    Order,
+    Settings,
+    State,
+    Step,
+    initial_states,
+    is_finished,
+)
 from tests.model.steps import IntentModel
 
 Invariant = Callable[[State], bool]
@@ -17,6 +27,10 @@ class Counterexample(NamedTuple):
     rule: str
     trace: tuple[Step, ...]
 
+    def __str__(self) -> str:
+        lines = (f"{number:3d}. {line}" for number, line in enumerate(told(self.trace), 1))
+        return "\n".join((f"{self.rule} does not hold after", *lines))
+
 
 class Result(NamedTuple):
     """What was visited; `wrong` is None when every rule held everywhere."""
@@ -24,8 +38,15 @@ class Result(NamedTuple):
     states: int
     transitions: int
     depth: int
+    seen: frozenset[str]
     wrong: Counterexample | None
 
+    def __str__(self) -> str:
+        return f"{self.states} states, {self.transitions} transitions, depth {self.depth}"
+
+
+# What the tests visited, for their summary.
+VISITED: list[str] = []
 
 # Neither a crash nor the operator's help counts as a way to the end.
 UNHELPFUL = frozenset({"crash", "operator"})
@@ -39,12 +60,8 @@ def check(settings: Settings, invariants: Sequence[Invariant], *, can_finish: bo
     parent = array("l")
     edges: array[int] = array("L")  # pairs: from, to; only those that may count as a way to the end
     transitions = 0
-    wrong: Counterexample | None = None
+    seen: set[str] = set()
     queue: deque[int] = deque()
-
-    def broken(state: State) -> str | None:
-        return next((rule.__name__ for rule in invariants if not rule(state)), None)
-
     for state in initial_states(settings):
         index[state] = len(states)
         queue.append(len(states))
@@ -60,21 +77,19 @@ def check(settings: Settings, invariants: Sequence[Invariant], *, can_finish: bo
                 states.append(after)
                 parent.append(here)
                 queue.append(there)
-                rule = broken(after)
-                if rule is not None:
-                    wrong = Counterexample(rule, _trace(model, states, parent, there))
-                    return Result(len(states), transitions, len(wrong.trace), wrong)
+                for rule in invariants:
+                    if not rule(after):
+                        found = Counterexample(rule.__name__, _trace(model, states, parent, there))
+                        return Result(len(states), transitions, len(found.trace), frozenset(seen), found)
             if there != here:
                 transitions += 1
+                seen.add(step.what)
                 if can_finish and step.who not in UNHELPFUL:
                     edges.append(here)
                     edges.append(there)
-    depth = _depth(parent)
-    if can_finish:
-        stuck = _first_stuck(states, edges)
-        if stuck is not None:
-            wrong = Counterexample("can_finish", _trace(model, states, parent, stuck))
-    return Result(len(states), transitions, depth, wrong)
+    stuck = _first_stuck(states, edges) if can_finish else None
+    wrong = None if stuck is None else Counterexample("can_finish", _trace(model, states, parent, stuck))
+    return Result(len(states), transitions, _depth(parent), frozenset(seen), wrong)
 
 
 def _depth(parent: "array[int]") -> int:
@@ -117,6 +132,32 @@ def _trace(model: IntentModel, states: Sequence[State], parent: "array[int]", en
         path.append(parent[path[-1]])
     path.reverse()
     trace = []
-    for here, there in zip(path, path[1:], strict=False):
+    for here, there in pairwise(path):
         trace.append(next(step for step in model.steps(states[here]) if step.after == states[there]))
     return tuple(trace)
+
+
+def told(trace: Sequence[Step]) -> Iterator[str]:
+    """A trace in words; exit attempts are numbered as they were decided, an id that is used again keeps its number."""
+    numbers: dict[int, int] = {}
+    before: dict[int, Order] = {}
+    attempts = 0
+    for step in trace:
+        name = _name(step.slot, numbers)
+        yield f"{step.who}: {name}{step.what}"
+        after = {order.slot: order for order in step.after.orders}
+        for slot in after.keys() - before.keys():
+            if slot > FIRST_ENTRY and not (step.who == "crash" and slot in numbers):
+                moved = [old for old in before if old >= OUTAGE_SLOT and old not in after and slot < OUTAGE_SLOT]
+                if moved:
+                    numbers[slot] = numbers[moved[0]]
+                elif slot < OUTAGE_SLOT or slot not in numbers:
+                    attempts += 1
+                    numbers[slot] = attempts
+        before = after
+
+
+def _name(slot: int | None, numbers: dict[int, int]) -> str:
+    if slot is None:
+        return ""
+    return f"exit {numbers[slot]}: " if slot > FIRST_ENTRY else "entry: " if slot == FIRST_ENTRY else "second entry: "

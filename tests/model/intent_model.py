@@ -2,9 +2,9 @@
 
 One position: its entry, its exit, and whatever a crash, the network, the venue, the disk and the operator can do in
 between. A state holds what is durable (the journal), what a crash forgets (what the process knows), what is on the
-wire, what the venue executed, and what its records show. `IntentModel.steps` gives every next state; nothing is random
-and nothing is left out below that level. `checker` walks all of it breadth first, so that a counterexample is a
-shortest one, and looks from the end backwards for states that cannot finish.
+wire, what the venue executed, and what its records show. `IntentModel.steps` gives every next state. `checker` walks
+all of it breadth first, so that a counterexample is a shortest one, and looks backwards from the end for states that
+cannot finish.
 
 How to read it:
 
@@ -16,10 +16,12 @@ How to read it:
 * The venue's ids are unique among open orders only: a second copy of the same id executes again.
 * After an execution the venue's records may deny it for `query_lag` ticks.
 * The account funds exits: `surplus` is what it could exit with beyond the position's own holding.
-* `broken` names rules that are left out: the mutations of `mutations.py`. What the product has not got yet (the
-  self-fencing exit) is the model's own specification.
+* With `outages` the journal may stop taking writes; exits go out all the same, and a crash takes what was in memory.
+* `broken` names rules that are left out: the mutations of `mutations.py`.
 
-docs/MODEL.md says what is left out, and which function of the code each step stands for.
+This module holds the states and what must be true of them; `world` is the network, the venue, time, crashes and the
+disk; `steps` is the daemon, the market and the operator; `checker` is the search. docs/MODEL.md says what is not
+modelled, and which function of the code each step stands for.
 """
 
 from collections.abc import Iterator
@@ -55,22 +57,27 @@ class Copy(NamedTuple):
 class Order(NamedTuple):
     """One client order id: its row, what the executor knows of it, and what the world made of it.
 
-    Slot 0 is the entry, -1 a second signal's; exit attempts have 1 and 2 and beyond: an id that is over gives its slot
-    back, as nothing can happen to it any more.
+    Slot 0 is the entry, -1 a second signal's; exit attempts have 1 and 2, and 3 and beyond while the journal is not
+    written. An id that is over gives its slot back, as nothing can happen to it any more.
     """
 
     slot: int
     quantity: int
+    # Durable: the intent, whether an earlier epoch decided it, and ticks since the journaled timestamp.
     row: int = NONE
     earlier: bool = False
     age: int = 0
+    # In memory: what the executor is about, and what it knows of the venue's clock.
     hand: int = IDLE
     clock: int = UNREAD
+    # In the world: the requests, what the newest execution gave and when, an answer on its way back.
     copies: tuple[Copy, ...] = ()
     executed: int = 0
     since: int = 0
     answer: int = 0
+    # In memory only, in an outage: the execution is accounted for.
     accounted: bool = False
+    # For the invariants: how often an entry was sent; whether an id was sent although it might still execute.
     sends: int = 0
     doubled: bool = False
 
@@ -125,9 +132,11 @@ class State(NamedTuple):
     entries: int = 0
     exited: int = 0
     stale_entry_sent: bool = False
-    # Only with `hand_trades`, `transfers` and `outages`.
+    # Only with `hand_trades` and `transfers`.
     stray: bool = False
     moved_in: bool = False
+    # Only with `outages`: how many are left, the journal while it is not written, ticks since the restart, whether the
+    # venue's orders were read since, and how many ids were used beyond those that an earlier journal has.
     outages: int = 0
     disk: Durable | None = None
     run_age: int = 0
@@ -148,7 +157,7 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One transition: who did what to which order, and what came of it. `who` is daemon, venue, market, time, ..."""
+    """One transition: who did what to which order, and what came of it."""
 
     who: str
     what: str
@@ -214,10 +223,13 @@ def put(state: State, order: Order, **changes: Any) -> State:
 
 def tidied(state: State) -> State:
     """The state without what can have no effect any more, so that equal futures are one state."""
-    orders = tuple(sorted(order for order in state.orders if not order.is_over))
+    orders = tuple(order for order in state.orders if not order.is_over)
     leaving = state.phase >= EXITING
-    in_outage = state.disk is not None or any(order.slot >= OUTAGE_SLOT for order in orders)
     listed = state.listed or state.phase in {ARMED, CLOSED}
+    if state.disk is None and listed:
+        orders = _renumbered(orders)
+    orders = tuple(sorted(orders))
+    in_outage = state.disk is not None or any(order.slot >= OUTAGE_SLOT for order in orders)
     return state._replace(
         orders=orders,
         latched=state.latched and not leaving,
@@ -227,6 +239,17 @@ def tidied(state: State) -> State:
         listed=listed,
         run_age=0 if listed else state.run_age,
     )
+
+
+def _renumbered(orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """Once the journal has every id that was used, the ids of an outage are like any others."""
+    late = [order for order in orders if order.slot >= OUTAGE_SLOT]
+    if not late or any(order.row == NONE for order in late):
+        return orders
+    others = [order for order in orders if order.slot < OUTAGE_SLOT]
+    free = [slot for slot in (1, 2) if all(order.slot != slot for order in others)]
+    assert len(late) <= len(free), orders
+    return (*others, *(order._replace(slot=slot) for order, slot in zip(late, free, strict=False)))
 
 
 # --- what must always hold -------------------------------------------------------------------------------------------
@@ -276,6 +299,11 @@ def wish_kept(state: State) -> bool:
     return not (state.asked and state.phase in {ARMED, ACTIVE})
 
 
+def fills_are_true(state: State) -> bool:
+    """The journal never claims more than the venue executed."""
+    return state.entry <= state.entered and state.exit <= state.exited
+
+
 def two_in_flight(state: State) -> bool:
     """At most two attempts of an exit are open, and two only under the self fence."""
     open_exits = sum(order.row != NONE for order in state.orders if not order.is_entry)
@@ -291,13 +319,14 @@ INVARIANTS = (
     closed_is_over,
     nothing_unowned,
     wish_kept,
+    fills_are_true,
     two_in_flight,
 )
 
 
-def surplus_bounded(state: State) -> bool:
-    """Under the "quote" fence: too much may be bought back, but never a second whole exit; it is sold before Closed."""
-    return state.exited - state.entered <= state.surplus
+def overshoot_bounded(state: State) -> bool:
+    """Under the self fence too much may be bought back, but less than a second whole exit; it is sold before Closed."""
+    return state.exited - state.entered <= (state.surplus if state.fence == SELF else 0)
 
 
 def is_finished(state: State) -> bool:
