@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 from robson import __version__
 
+EXIT_INTERRUPTED = 130
+
 COMMANDS = {
     "run": "look after positions until told to stop",
     "demo": "watch a long and a short live from armed to closed, without keys or network",
     "replay": "what-if over recorded trades",
+    "selftest": "kill a daemon on paper again and again, and show that nothing is done twice or lost",
+    "backup": "copy the journal, also while the daemon runs",
+    "restore": "put a copy of the journal in its place",
 }
 
 
@@ -29,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(words)
-    code: int = arguments.run(arguments)
+    try:
+        code: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     return code
 
 

@@ -16,8 +16,8 @@ ENTRY_AGE_MAX = timedelta(seconds=5)
 VENUE_TIMEOUT_MS = 10_000
 ENTRY_RECEIVE_WINDOW_MS = 5_000
 EXIT_RECEIVE_WINDOW_MS = 2_000
-# Orders were seen to become visible more than twenty seconds late (reference: peers, ambiguous outcomes). While trades or
-# account show what such an order would have done, absence is not believed for this long after the fence.
+# Orders were seen to become visible more than twenty seconds late (reference: peers, ambiguous outcomes). While trades
+# or account show what such an order would have done, absence is not believed for this long after the fence.
 ACCOUNT_DISAGREES_MS = 60_000
 # How often the venue must deny an order after the fence before that is believed.
 DENIALS_NEEDED = 3

@@ -59,8 +59,11 @@ class JournalFile:
         return cls(path, connection, read_only=False)
 
     @classmethod
-    def open_for_reading(cls, path: Path) -> "JournalFile":
-        """Open an existing file without ever writing to it; raises JournalUnusable."""
+    def open_for_reading(cls, path: Path, *, any_age: bool = False) -> "JournalFile":
+        """Open an existing file without ever writing to it; raises JournalUnusable.
+
+        With `any_age` an older schema will do: to be copied it need not be understood.
+        """
         with _opening(path):
             log = _log_of(path)
             has_log = log.exists() and log.stat().st_size > 0
@@ -77,7 +80,7 @@ class JournalFile:
         with _opening(path, connection):
             if _refuse_foreign(path, connection):
                 raise JournalUnusable(f"the journal {path} was empty")
-            if migrations.pending(_utils(connection)):
+            if not any_age and migrations.pending(_utils(connection)):
                 raise JournalUnusable(f"the journal {path} was of an older schema; it must be opened for writing once")
         return cls(path, connection, read_only=True)
 

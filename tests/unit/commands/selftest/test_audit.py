@@ -244,7 +244,9 @@ def change_event(life: Life, kind: str, position_id: str, **fields: str) -> None
     seq, text = rows[-1]
     with closing(sqlite3.connect(life.state / "robson.db")) as connection, connection:
         connection.execute("DROP TRIGGER events_are_immutable")
-        connection.execute("UPDATE events SET data = ? WHERE seq = ?", (json.dumps({**json.loads(str(text)), **fields}), seq))
+        connection.execute(
+            "UPDATE events SET data = ? WHERE seq = ?", (json.dumps({**json.loads(str(text)), **fields}), seq)
+        )
 
 
 @pytest.mark.parametrize(
