@@ -111,11 +111,11 @@ class Resolver:
             try:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
                     report = await self._venue.order(order.symbol, order.client_order_id)
+                    self.reachable = True
                     if report is None and await self._is_past_fence(intent):
                         denials += 1
                         if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
                             return Absent()
-                self.reachable = True
             except (VenueError, trio.TooSlowError) as error:
                 failures += 1
                 await self._pause(error, failures, "order_not_read")

@@ -6,6 +6,7 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
+from robson.domain.errors import Unreachable
 from robson.domain.values import ExitReason, Role, Side
 from robson.ports import Venue
 from robson.store.memory import MemoryJournal
@@ -116,6 +117,25 @@ async def test_an_exit_hidden_beyond_the_fence_is_seen_in_the_account(
             await rig.until(position_id, "Closed", seconds=90)
             exits = [request for request in venue.requests if request.role is Role.EXIT]
             assert len(exits) == 1
+
+
+async def test_a_venue_that_answers_again_with_a_denial_counts_as_reachable(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rig, venue = faulty(tmp_path, "request_lost")
+    async with rig.running():
+        position_id = await enter(rig)
+        asked = venue.order
+
+        async def out_of_reach(symbol: str, client_order_id: str) -> None:
+            raise Unreachable("connection refused")
+
+        venue.order = out_of_reach  # type: ignore[method-assign,assignment]
+        await trio.sleep(60)
+        assert not rig.executor.reachable
+        venue.order = asked  # type: ignore[method-assign]
+        await rig.until(position_id, "Armed")
+        assert rig.executor.reachable
 
 
 async def test_an_account_that_disagrees_for_ever_does_not_hold_up_an_exit(
