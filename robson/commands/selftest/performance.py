@@ -57,7 +57,8 @@ async def _perform(place: Path | None, seed: str, arguments: argparse.Namespace)
     with trio.open_signal_receiver(*_TOLD_TO_STOP) as signals, ExitStack() as held:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, told)
-            keeping = _Keeping(always=arguments.keep)
+            # Whatever goes wrong has to be looked at.
+            keeping = _Keeping(always=True)
             places = held.enter_context(_places(place, keeping))
             report: Report | None = None
             with told.running:
@@ -71,8 +72,7 @@ async def _perform(place: Path | None, seed: str, arguments: argparse.Namespace)
             keeping.always = False
             _say("interrupted; its processes are stopped, its files are removed")
             return _SIGNALLED + (told.by or signal.SIGINT)
-        if not report.passed:
-            keeping.always = True
+        keeping.always = arguments.keep or not report.passed
         _print(report, as_json=arguments.json)
         return 0 if report.passed else FAILED
 
