@@ -1,6 +1,7 @@
 """What a position waits for before its entry: its own terms, and rest after each refusal."""
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ async def test_a_detector_that_is_refused_neither_gives_up_nor_insists(
                 with trio.move_on_after(1):
                     await rig.record.wait_events(rig.record.last_seq)
             refused_at.append(trio.current_time())
-        waits = [round(later - earlier) for earlier, later in zip(refused_at, refused_at[1:], strict=False)]
+        waits = [round(later - earlier) for earlier, later in pairwise(refused_at)]
         assert waits == [5, 10, 20]
         position = rig.position(position_id)
         assert isinstance(position.state, Armed)
