@@ -107,6 +107,11 @@ class FaultyVenue:
             return None
         return await self.inner.order(symbol, client_order_id)
 
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        if trio.current_time() < self.hidden_until:
+            return []
+        return await self.inner.orders(symbol, since)
+
     def timestamp_ms(self) -> int:
         return self.inner.timestamp_ms()
 

@@ -33,6 +33,7 @@ async def leave(life: Life) -> None:
     failures = 0
     lane = life.around.exit_lanes.setdefault(life.position.symbol, trio.Lock())
     while isinstance(life.position.state, Exiting):
+        await life.listed()
         await _orders_settled(life)
         orders, executed = _exit_so_far(life.position)
         try:

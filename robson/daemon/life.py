@@ -139,6 +139,13 @@ class Life:
         while isinstance(self.position.state, states):
             await self.news()
 
+    async def listed(self) -> None:
+        """Return once it is known which exits of this position ever went out."""
+        while self.position.position_id in self.around.unlisted:
+            self.detail = "its exit waits until it is known what went out while the journal could not be written"
+            await self.news()
+            self.detail = None
+
     # --- watching ----------------------------------------------------------------------------------------------------
 
     def watch(self) -> None:

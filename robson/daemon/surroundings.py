@@ -51,6 +51,8 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
+    unlisted: set[str] = field(default_factory=set)
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -83,9 +85,8 @@ class Surroundings:
                 side=position.side,
                 in_market=not isinstance(position.state, Entering),
                 stop=position.trail.stop if position.trail else None,
-                order_in_doubt=any(
-                    intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)
-                ),
+                order_in_doubt=position.position_id in self.unlisted
+                or any(intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)),
             )
             for position in self.on_pair(symbol, but=but)
         )

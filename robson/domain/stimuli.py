@@ -6,7 +6,7 @@ from typing import Any
 
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.instrument import Instrument
-from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, Side, Value
+from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSide, Side, Value
 
 
 class Neighbour(Value):
@@ -143,6 +143,26 @@ class RemainderFound(Value):
     exit_terms: ExitTerms
 
 
+class FoundOrder(Value):
+    """An exit order of ours at the venue that no journal has; `quantity` in base."""
+
+    attempt: int
+    part: int
+    order_side: OrderSide
+    quantity: Decimal
+
+
+class ExitsFound(Value):
+    """The venue has exit orders of this position that went out while nothing could be written.
+
+    `reason` is why the position leaves, where that was lost as well; `trail` the watch's stop and extreme, if any.
+    """
+
+    orders: tuple[FoundOrder, ...]
+    reason: ExitReason
+    trail: StopMoved | None = None
+
+
 class FlatProved(Value):
     """The account shows this position's holding and debt gone.
 
@@ -174,6 +194,7 @@ Stimulus = (
     | DisarmRequested
     | ExitExecuted
     | RemainderFound
+    | ExitsFound
     | FlatProved
     | FaultFound
 )

@@ -45,6 +45,9 @@ class Book(Protocol):
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused."""
 
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
+
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
 

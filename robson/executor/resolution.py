@@ -77,6 +77,9 @@ def loan_of(report: OrderReport, instrument: Instrument, charges: Iterable[Inter
 class Knowledge(Protocol):
     """What is known of the account besides the order in question."""
 
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
+
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
 
@@ -126,7 +129,9 @@ class Resolver:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
                     report = await self._venue.order(order.symbol, order.client_order_id)
                     self.reachable = True
-                    if report is None and await self._is_past_fence(intent):
+                    # An exit may have been signed anew after its row was written, so that the row's fence is too early.
+                    may_believe = order.role is Role.ENTRY or book.is_listed(intent)
+                    if report is None and may_believe and await self._is_past_fence(intent):
                         denials += 1
                         if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
                             return Absent()
