@@ -108,7 +108,7 @@ async def test_nothing_is_sold_twice_when_the_recovery_finds_the_unwritten_exit(
     rig, _ = rig_on(tmp_path, crashed.journal, FaultyVenue)
     async with rig.running():
         rig.tick("93400")
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(rig)
     assert base >= crashed.neighbours
 
@@ -124,7 +124,7 @@ async def test_a_pending_exit_of_an_earlier_epoch_may_have_gone_out(tmp_path: Pa
     again, _ = rig_on(tmp_path, journal.reopened(crashed=True), FaultyVenue)
     async with again.running():
         again.tick("95000")
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(again)
     assert base >= neighbours
 
@@ -158,7 +158,7 @@ async def test_an_unwritten_exit_may_arrive_after_the_recovery_asked(tmp_path: P
         await venue.inner.place(crashed.request)
         await trio.sleep(30)
         rig.tick("93400")
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(rig)
     assert base >= crashed.neighbours
 
@@ -171,7 +171,7 @@ async def test_an_unwritten_exit_may_be_denied_for_a_while(tmp_path: Path, autoj
         rig.tick("94000")
         await trio.sleep(30)
         rig.tick("93400")
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(rig)
     assert base >= crashed.neighbours
 
@@ -183,7 +183,7 @@ async def test_an_unwritten_exit_may_follow_one_that_was_refused(tmp_path: Path,
         rig.tick("94000")
         await trio.sleep(30)
         rig.tick("93400")
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(rig)
     assert base >= crashed.neighbours
 
@@ -195,7 +195,7 @@ async def test_a_close_waits_until_the_recovery_has_asked(tmp_path: Path, autoju
         rig.tick("95000")
         await venue.asked.wait()
         rig.supervisor.request_exit(rig.supervisor.lives[crashed.position_id], ExitReason.OPERATOR_CLOSE)
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(rig)
     assert base >= crashed.neighbours
 
@@ -227,7 +227,7 @@ async def test_the_fence_of_an_exit_marked_anew_counts_from_its_last_timestamp(
         await trio.sleep(1.7)
         assert venue.timestamp_ms() < request.timestamp_ms + request.receive_window_ms
         await venue.inner.place(request)
-        await trio.sleep(60)
+        await trio.sleep(120)
         base = await held(again)
     assert base >= neighbours
 
@@ -254,7 +254,7 @@ async def test_records_that_lag_at_the_fence_do_not_make_an_exit_absent(
     await trio.sleep(0.2)
     async with again.running(recovered=False):
         again.tick("93400")
-        await trio.sleep(60)
+        await trio.sleep(120)
     assert not exits(venue)
 
 
