@@ -130,7 +130,8 @@ async def _nothing_more(life: Life, too_long_ms: int) -> bool:
         return True
     # Its own exits so far, and everybody else's, are in what is expected of the account.
     moved = account.base.total - account.base.debt - around.expected_net_base(position.symbol)
-    left = position.entry.quantity - (position.exit.quantity if position.exit is not None else ZERO)
+    progress = position.exit
+    left = position.entry.quantity - (progress.quantity - progress.returned if progress is not None else ZERO)
     if -moved * position.side.sign * 2 <= max(left, 2 * instrument.step_size):
         return True
     if now_ms > too_long_ms:

@@ -137,10 +137,14 @@ class ExitExecuted(Value):
 
 
 class RemainderFound(Value):
-    """The account shows that `quantity` (base, whole steps) is still to be sold or bought back."""
+    """The account shows that `quantity` (base, whole steps) is still to be sold or bought back.
+
+    `order_side` is given where it is not the exit's own: what a short bought back too much is sold.
+    """
 
     quantity: Decimal
     exit_terms: ExitTerms
+    order_side: OrderSide | None = None
 
 
 class FoundOrder(Value):
