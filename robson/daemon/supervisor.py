@@ -89,6 +89,7 @@ class Supervisor:
                     data={"role": intent.order.role.value, "attempt": intent.order.attempt, "why": intent.detail},
                 )
             )
+            self.lives[intent.order.position_id].stir()
         return kept
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:

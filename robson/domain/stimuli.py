@@ -12,13 +12,15 @@ from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSi
 class Neighbour(Value):
     """Another position of ours on the same pair that is in the market or about to be.
 
-    `stop` is the price it would leave at, None while it has none; `principal` is what it borrowed, by asset.
+    `stop` is the price it would leave at, None while it has none; `self_fenced` says that its exit relies on an account
+    that funds nothing else.
     """
 
     side: Side
     in_market: bool
     stop: Decimal | None
     order_in_doubt: bool = False
+    self_fenced: bool = False
 
 
 class EntryTerms(Value):
