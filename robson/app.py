@@ -29,6 +29,7 @@ from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
+from robson.store.seal import FileSeal, forget_seal
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -68,7 +69,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             _log.warning("stale_lock_taken_over", left_by=str(lock.crashed))
         journal, degraded = _open_journal(state / "robson.db", settings, clock)
         held.callback(journal.close)
-        record = Record(journal, journal.recover(), clock)
+        record = Record(journal, journal.recover(), clock, FileSeal(state))
         if degraded is not None:
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds)
@@ -102,6 +103,8 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         )
         await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket)
         supervisor.flush_stops()
+        if not supervisor.lives:
+            forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 

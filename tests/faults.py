@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+import msgspec
 import trio
 
 from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
@@ -29,6 +30,7 @@ class FaultyVenue:
     request_lost    never arrives, the answer never comes
     error_after     executed, then an ambiguous error
     late            an ambiguous error at once, executed just before the receive window ends, whoever still listens
+    slow            the answer never comes, executed `slow_seconds` later: the venue took it in time
     loan_only       the loan of an entry is made, its order is lost
     error_before    not executed, an ambiguous error
     unreachable     not executed, and that is known
@@ -47,6 +49,7 @@ class FaultyVenue:
         # The requests that may have arrived, by client order id.
         self.arrivals: list[str] = []
         self.hidden_until = 0.0
+        self.slow_seconds = 6.0
         self.on_place: Callable[[OrderRequest], None] = lambda _request: None
 
     async def place(self, request: OrderRequest) -> OrderReport:
@@ -69,6 +72,9 @@ class FaultyVenue:
             case "late":
                 trio.lowlevel.spawn_system_task(self._execute_late, request)
                 raise InDoubt("-1007: Timeout waiting for response from backend server.")
+            case "slow":
+                trio.lowlevel.spawn_system_task(self._execute_slowly, request)
+                await trio.sleep_forever()
             case "loan_only":
                 if request.role is Role.ENTRY:
                     self._lend(request)
@@ -104,10 +110,20 @@ class FaultyVenue:
         with suppress(VenueError):
             await self.inner.place(request)
 
+    async def _execute_slowly(self, request: OrderRequest) -> None:
+        await trio.sleep(self.slow_seconds)
+        with suppress(VenueError):
+            await self.inner.place(msgspec.structs.replace(request, timestamp_ms=self.inner.timestamp_ms()))
+
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         if trio.current_time() < self.hidden_until:
             return None
         return await self.inner.order(symbol, client_order_id)
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        if trio.current_time() < self.hidden_until:
+            return []
+        return await self.inner.orders(symbol, since)
 
     def timestamp_ms(self) -> int:
         return self.inner.timestamp_ms()

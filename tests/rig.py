@@ -30,6 +30,7 @@ from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Ticket
 from robson.store.memory import MemoryJournal
+from robson.store.seal import FileSeal
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -102,7 +103,7 @@ class Rig:
         self.venue = wrap(self.paper)
         self.executor = Executor(self.venue, self.clock)
         recovery = self.journal.recover()
-        self.record = Record(self.journal, recovery, self.clock)
+        self.record = Record(self.journal, recovery, self.clock, FileSeal(directory, place=directory, boot_id="1"))
         ids = count(1)
         epoch = recovery.epoch
         self.around = Surroundings(

@@ -100,7 +100,7 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     # From here to the decision nothing awaits, so the neighbours cannot change any more.
     neighbours = around.neighbours(symbol, but=position.position_id)
     entry = EntryTerms(

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
+from robson.daemon.second_attempt import orders_settled
 from robson.daemon.surroundings import exit_terms
 from robson.domain.account import PairAccount
 from robson.domain.errors import RateLimited, VenueError
@@ -35,7 +36,8 @@ async def leave(life: Life) -> None:
     failures = 0
     lane = life.around.exit_lanes.setdefault(life.position.symbol, trio.Lock())
     while isinstance(life.position.state, Exiting):
-        await _orders_settled(life)
+        await life.listed()
+        await orders_settled(life)
         orders, executed = _exit_so_far(life.position)
         try:
             async with lane:
@@ -52,7 +54,7 @@ async def leave(life: Life) -> None:
             continue
         if _exit_so_far(life.position)[0] == orders:
             continue
-        await _orders_settled(life)
+        await orders_settled(life)
         if _exit_so_far(life.position)[1] > executed:
             failures = 0
         else:
@@ -66,11 +68,6 @@ def _exit_so_far(position: Position) -> tuple[int, Decimal]:
     return (len(progress.orders), progress.quantity + progress.returned) if progress is not None else (0, ZERO)
 
 
-async def _orders_settled(life: Life) -> None:
-    while life.around.record.intents_of(life.position.position_id):
-        await life.news()
-
-
 async def _step(life: Life) -> None:
     around, position = life.around, life.position
     symbol = position.symbol
@@ -78,13 +75,15 @@ async def _step(life: Life) -> None:
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
         price = await around.venue.price(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)
     step = next_step(position, others, account, pair, instrument, terms, price)
     match step:
         case Trade():
-            rest = exit_terms(position, around)
+            # The account was read just now and nothing is on its way; the fence may only be lost, never gained.
+            fence = around.fence_for(position, step.quantity, fresh=True)
+            rest = msgspec.structs.replace(exit_terms(position, around), fence=fence)
             life.feel(RemainderFound(quantity=step.quantity, exit_terms=rest, order_side=step.order_side))
         case Repay():
             with trio.fail_after(REPAY_TIMEOUT_SECONDS):

@@ -52,10 +52,12 @@ class Life:
         pairs: tuple[PairRecord, ...] = (),
         reply: Callable[[Decision], StoredReply | None] | None = None,
         already_sent: Mapping[str, datetime] | None = None,
+        durable: bool = False,
     ) -> Decision:
         """Decide, write it durably, and only then act on it.
 
-        Raises RuleError when the state forbids the request, or when an entry cannot be written. None as a stimulus
+        Raises RuleError when the state forbids the request, or when an entry, or what must be `durable`, cannot be
+        written. None as a stimulus
         writes the rest without deciding anything. Orders that are `already_sent` (by client order id, with the time)
         are resolved instead of sent.
         """
@@ -75,7 +77,7 @@ class Life:
                 pairs=pairs,
                 reply=stored,
             )
-            self.around.record.write(commit, protective=not isinstance(stimulus, REFUSABLE))
+            self.around.record.write(commit, protective=not (durable or isinstance(stimulus, REFUSABLE)))
         self._become(decision.position)
         if placed:
             self.around.executor.wake()
@@ -138,6 +140,13 @@ class Life:
         """Return once the position is in none of these states."""
         while isinstance(self.position.state, states):
             await self.news()
+
+    async def listed(self) -> None:
+        """Return once it is known which exits of this position ever went out."""
+        while self.position.position_id in self.around.unlisted:
+            self.detail = "its exit waits until it is known what went out while the journal could not be written"
+            await self.news()
+            self.detail = None
 
     # --- watching ----------------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
             await other.out_of(Entering)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         await around.instrument(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     instrument = around.instruments[symbol]
     for asset, amount in stray_loans(account, around).items():
         leg = account.base if asset == instrument.base else account.quote
@@ -82,7 +82,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
             await around.venue.repay(symbol, asset, payable)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         price = await around.venue.price(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     for asset, amount in stray_loans(account, around).items():
         leg = account.base if asset == instrument.base else account.quote
         if not _carry(symbol, asset, amount, leg, price, around):

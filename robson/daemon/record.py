@@ -10,7 +10,7 @@ from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
-from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
+from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
 
 RETRY_SECONDS = 1.0
 
@@ -24,7 +24,7 @@ class Record:
     their order, when the disk returns; everything else is refused.
     """
 
-    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock) -> None:
+    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock, seal: Seal) -> None:
         self.journal = journal
         self.recovery = recovery
         self.epoch = recovery.epoch
@@ -40,6 +40,10 @@ class Record:
         self._backlog: list[Commit] = []
         self._news = trio.Event()
         self._trouble = trio.Event()
+        self._seal = seal
+        # Whether every order that earlier runs sent is known; if not, exits may have gone out unwritten.
+        self.is_complete = seal.is_whole(recovery.epoch - 1)
+        self._reseal()
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -124,6 +128,18 @@ class Record:
                 continue
             self._trouble = trio.Event()
             self._announce(rows)
+            self._reseal()
+
+    def completed(self) -> None:
+        """Say that what earlier runs sent unwritten was found and written."""
+        self.is_complete = True
+        self._reseal()
+
+    def _reseal(self) -> None:
+        if self.is_complete and self.degraded is None:
+            self._seal.apply(self.epoch)
+        else:
+            self._seal.tear()
 
     def _drain(self) -> None:
         while self._backlog:
@@ -131,6 +147,8 @@ class Record:
             del self._backlog[0]
 
     def _degrade(self, reason: str) -> None:
+        # First of all, before anything that was not written is acted on.
+        self._seal.tear()
         if self.degraded is None:
             _log.error("journal_degraded", reason=reason)
             self._backlog.append(

@@ -10,9 +10,10 @@ import trio
 from robson.daemon import course
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
-from robson.daemon.recovery import finish_exits, rebuild_stop
+from robson.daemon.recovery import rebuild_stop
 from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
+from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
 from robson.domain.account import PairAccount
 from robson.domain.errors import RuleError, VenueError
@@ -60,7 +61,16 @@ class Supervisor:
 
     def open_intents(self) -> Iterable[Intent]:
         """Every intent that still needs work, oldest first; those of a position not yet recovered wait."""
-        return [i for i in self.around.record.open_intents() if i.order.symbol in self.around.instruments]
+        return [
+            intent
+            for intent in self.around.record.open_intents()
+            if intent.order.symbol in self.around.instruments
+            and not (intent.status == "pending" and intent.order.role is Role.EXIT and not self.is_listed(intent))
+        ]
+
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known."""
+        return intent.order.position_id not in self.around.unlisted
 
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused. Doubt is told once."""
@@ -79,6 +89,7 @@ class Supervisor:
                     data={"role": intent.order.role.value, "attempt": intent.order.attempt, "why": intent.detail},
                 )
             )
+            self.lives[intent.order.position_id].stir()
         return kept
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
@@ -173,6 +184,7 @@ class Supervisor:
         for position in recovery.positions:
             self._adopt(position, recovered=True)
         self._unrecovered = len(recovery.positions)
+        remember_unlisted(self.around)
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)
@@ -189,6 +201,8 @@ class Supervisor:
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
+            if self.around.unlisted:
+                nursery.start_soon(find_unwritten, list(self.lives.values()), self.around)
             for pair in self.around.record.recovery.pairs:
                 self._repay_strays(pair.symbol)
             if not self._unrecovered:
@@ -202,7 +216,6 @@ class Supervisor:
         self._unrecovered -= 1
         if self._unrecovered == 0:
             self.recovered.set()
-        await finish_exits(life)
         await self._guarded(life)
 
     async def _guarded(self, life: Life) -> None:

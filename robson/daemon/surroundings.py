@@ -1,21 +1,24 @@
 """What every position of one daemon shares: the clock, the venue, the market, the record and the other positions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
 import trio
 
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
-from robson.domain.account import PairTerms
+from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError
 from robson.domain.instrument import Instrument
-from robson.domain.position import Entering, Error, Exiting, Position
+from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Side
-from robson.engine.exits import interest_estimate
+from robson.domain.values import ZERO, Fence, Side
+from robson.engine.exits import first_exit_quantity, interest_estimate
+from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
@@ -24,6 +27,19 @@ from robson.ports import Clock, Venue
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
+
+
+# An account read that is older than this decides nothing, although no fill of ours has changed it.
+READ_AGE_MAX_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """A pair's account as it was read: after how many fills that were known, and when it was asked for (steady, s)."""
+
+    account: PairAccount
+    fills: int
+    asked_at: float
 
 
 class Housemate(Protocol):
@@ -51,6 +67,11 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
+    unlisted: set[str] = field(default_factory=set)
+    # The newest read of each pair's account, and how many fills on it this run has learnt of.
+    reads: dict[str, AccountRead] = field(default_factory=dict)
+    fills: Counter[str] = field(default_factory=Counter)
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -68,6 +89,42 @@ class Surroundings:
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
 
+    async def account(self, symbol: str) -> PairAccount:
+        """The pair's account, freshly read; what a stop needs to know of it later is remembered."""
+        fills, asked_at = self.fills[symbol], self.clock.monotonic()
+        account = await self.venue.account(symbol)
+        self.reads[symbol] = AccountRead(account, fills, asked_at)
+        return account
+
+    def is_alone(self, position: Position) -> bool:
+        """Whether no other position is on the pair but Armed ones, and no other order is open there."""
+        mine, symbol = position.position_id, position.symbol
+        return not any(
+            key != mine and life.position.symbol == symbol and not isinstance(life.position.state, Armed)
+            for key, life in self.lives.items()
+        ) and not any(i.order.symbol == symbol and i.order.position_id != mine for i in self.record.open_intents())
+
+    def fence_for(self, position: Position, quantity: Decimal, *, fresh: bool = False) -> Fence:
+        """The fence of an exit attempt of `quantity` (base), from what is already known: no attempt waits for a read.
+
+        `fresh` says that the newest read was made just now, with no order of the position on its way.
+        """
+        symbol = position.symbol
+        read, price = self.reads.get(symbol), self.market.prices(symbol)
+        if read is None or price is None or self.record.degraded is not None or position.position_id in self.unlisted:
+            return Fence.CLOCK
+        if position.exit is not None and (not fresh or position.exit.fence is Fence.CLOCK):
+            return Fence.CLOCK
+        newer = read.fills == self.fills[symbol]
+        recent = self.clock.monotonic() - read.asked_at <= READ_AGE_MAX_SECONDS
+        open_orders = self.record.intents_of(position.position_id)
+        if not newer or not recent or open_orders or not self.is_alone(position):
+            return Fence.CLOCK
+        expected = self.expected_net_base(symbol)
+        return self_fence.decide(
+            position, quantity, read.account, self.instruments[symbol], price, expected_net_base=expected
+        )
+
     def on_pair(self, symbol: str, *, but: str) -> list[Position]:
         """Our other positions on a pair that are in the market, or may be, or left something there."""
         return [
@@ -83,9 +140,9 @@ class Surroundings:
                 side=position.side,
                 in_market=not isinstance(position.state, Entering),
                 stop=position.trail.stop if position.trail else None,
-                order_in_doubt=any(
-                    intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)
-                ),
+                order_in_doubt=position.position_id in self.unlisted
+                or any(intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)),
+                self_fenced=isinstance(position.state, Exiting) and position.state.exit.fence is Fence.SELF,
             )
             for position in self.on_pair(symbol, but=but)
         )
@@ -130,11 +187,22 @@ def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
     if position.side is Side.LONG or entry is None:
         # A crumb of base that an earlier loan left owed is repaid from what is held; its own interest may double it.
         crumb = 2 * pair.carried_base if pair is not None else ZERO
-        return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
+        owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
+        return _fenced(owed, position, around)
     interest = interest_estimate(
         entry.borrowed.get(instrument.base, ZERO),
         terms.base_hourly_interest_rate,
         entry.filled_at,
         around.clock.now(),
     )
-    return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)
+    owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)
+    return _fenced(owed, position, around)
+
+
+def _fenced(terms: ExitTerms, position: Position, around: Surroundings) -> ExitTerms:
+    """The terms with the fence of a first attempt, where this is one."""
+    entry = position.entry
+    if entry is None or not isinstance(position.state, Active):
+        return terms
+    first = first_exit_quantity(position.side, entry.quantity, entry.fees_by_asset, terms)
+    return msgspec.structs.replace(terms, fence=around.fence_for(position, first))

@@ -68,6 +68,8 @@ class Vigil:
                 missing.append("feed")
             if not life.is_watched:
                 missing.append("monitor")
+        if life.position.position_id in self.around.unlisted:
+            missing.append("unwritten")
         if not self.around.executor.reachable:
             missing.append("venue")
         return tuple(missing)

@@ -8,6 +8,7 @@ from robson.domain.values import (
     ZERO,
     ClientOrderId,
     ExitReason,
+    Fence,
     OrderSide,
     PositionId,
     Side,
@@ -81,6 +82,7 @@ class ExitOrder(Value):
     order_side: OrderSide
     quantity: Decimal
     filled: bool = False
+    fence: Fence = Fence.CLOCK
 
 
 class ExitProgress(Value):
@@ -100,6 +102,13 @@ class ExitProgress(Value):
     def attempt(self) -> int:
         """The number of the latest attempt, 0 before the first."""
         return max((order.attempt for order in self.orders), default=0)
+
+    @property
+    def fence(self) -> Fence | None:
+        """What every order of this exit so far was decided under, None before the first: it is never upgraded."""
+        if not self.orders:
+            return None
+        return Fence.SELF if all(order.fence is Fence.SELF for order in self.orders) else Fence.CLOCK
 
     @property
     def average(self) -> Decimal | None:

@@ -12,13 +12,15 @@ from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSi
 class Neighbour(Value):
     """Another position of ours on the same pair that is in the market or about to be.
 
-    `stop` is the price it would leave at, None while it has none; `principal` is what it borrowed, by asset.
+    `stop` is the price it would leave at, None while it has none; `self_fenced` says that its exit relies on an account
+    that funds nothing else.
     """
 
     side: Side
     in_market: bool
     stop: Decimal | None
     order_in_doubt: bool = False
+    self_fenced: bool = False
 
 
 class EntryTerms(Value):
@@ -147,6 +149,26 @@ class RemainderFound(Value):
     order_side: OrderSide | None = None
 
 
+class FoundOrder(Value):
+    """An exit order of ours at the venue that no journal has; `quantity` in base."""
+
+    attempt: int
+    part: int
+    order_side: OrderSide
+    quantity: Decimal
+
+
+class ExitsFound(Value):
+    """The venue has exit orders of this position that went out while nothing could be written.
+
+    `reason` is why the position leaves, where that was lost as well; `trail` the watch's stop and extreme, if any.
+    """
+
+    orders: tuple[FoundOrder, ...]
+    reason: ExitReason
+    trail: StopMoved | None = None
+
+
 class FlatProved(Value):
     """The account shows this position's holding and debt gone.
 
@@ -178,6 +200,7 @@ Stimulus = (
     | DisarmRequested
     | ExitExecuted
     | RemainderFound
+    | ExitsFound
     | FlatProved
     | FaultFound
 )

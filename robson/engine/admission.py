@@ -34,6 +34,13 @@ def admit(side: Side, entry_price: Decimal, entry: EntryTerms) -> None:
 def _admit_beside(symbol: str, side: Side, neighbour: Neighbour) -> None:
     if neighbour.order_in_doubt:
         raise Refusal("pair", "pair_busy", f"an order on {symbol} was in doubt", hint="it is being resolved")
+    if neighbour.self_fenced:
+        raise Refusal(
+            "pair",
+            "pair_busy",
+            f"a position on {symbol} was leaving, and what its exit may sell or spend must be its own",
+            hint="wait for its exit",
+        )
     if neighbour.side is not side:
         raise Refusal(
             "pair",

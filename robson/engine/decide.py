@@ -17,6 +17,7 @@ from robson.domain.stimuli import (
     EntryRefused,
     ExitExecuted,
     ExitRequested,
+    ExitsFound,
     FaultFound,
     FlatProved,
     RemainderFound,
@@ -39,6 +40,7 @@ from robson.engine.judgements import (
     record_exit,
     refuse,
     settle,
+    take_over,
     take_signal,
 )
 
@@ -109,6 +111,7 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
             | StopHit()
             | ExitExecuted()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
         ):
             return NOTHING
@@ -138,6 +141,7 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             | StopHit()
             | ExitExecuted()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
         ):
             return NOTHING
@@ -173,6 +177,10 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
             _wrong_state(position, "be disarmed", "it is in the market: use close")
         case FaultFound():
             return fault(stimulus)
+        case ExitsFound():
+            before = follow(position.side, state.trail, stimulus.trail) if stimulus.trail else ()
+            placed, orders = take_over(position, (), stimulus)
+            return (*before, ExitTriggered(reason=stimulus.reason), *placed), orders
         case SignalFailed() | EntryExecuted() | EntryRefused() | ExitExecuted() | RemainderFound() | FlatProved():
             return NOTHING
         case _ as never:
@@ -187,6 +195,8 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
             return exit_orders(
                 position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side
             )
+        case ExitsFound():
+            return take_over(position, state.exit.orders, stimulus)
         case FlatProved():
             return settle(position, state, stimulus), ()
         case ExitRequested() | StopHit():
@@ -220,6 +230,7 @@ def _closed(position: Position, stimulus: Stimulus) -> Outcome:
             | StopHit()
             | ExitExecuted()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
             | FaultFound()
         ):
@@ -244,6 +255,9 @@ def _error(position: Position, state: Error, stimulus: Stimulus) -> Outcome:
             return refuse(state.signal, state.exit.trigger if state.exit else None, stimulus)
         case ExitExecuted() if state.exit is not None:
             return record_exit(state.exit, stimulus), ()
+        case ExitsFound() if state.entry is not None:
+            placed, orders = take_over(position, state.exit.orders if state.exit else (), stimulus)
+            return (ExitTriggered(reason=stimulus.reason), *placed), orders
         case SignalArrived():
             _wrong_state(position, "take a signal", f"it needs a person: {state.message}")
         case (
@@ -254,6 +268,7 @@ def _error(position: Position, state: Error, stimulus: Stimulus) -> Outcome:
             | StopMoved()
             | StopHit()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
             | FaultFound()
         ):

@@ -1,6 +1,6 @@
 """The judgements behind `decide`: taking a signal, entering, following, leaving and settling the account."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from robson.domain.actions import PlaceOrder
@@ -19,11 +19,12 @@ from robson.domain.events import (
     TrailingStopUpdated,
 )
 from robson.domain.ids import entry_order_id
-from robson.domain.position import Exiting, ExitProgress, Position, Signal, Trail, Trigger
+from robson.domain.position import Exiting, ExitOrder, ExitProgress, Position, Signal, Trail, Trigger
 from robson.domain.stimuli import (
     EntryExecuted,
     EntryRefused,
     ExitExecuted,
+    ExitsFound,
     ExitTerms,
     FaultFound,
     FlatProved,
@@ -32,7 +33,7 @@ from robson.domain.stimuli import (
 )
 from robson.domain.values import ExitReason, Role, Side, average_price, entry_order_side
 from robson.engine.admission import admit
-from robson.engine.exits import exit_orders, fees_in_quote, first_exit_quantity
+from robson.engine.exits import exit_orders, fees_in_quote, first_exit_quantity, found_orders
 from robson.engine.sizing import Refusal, size
 from robson.engine.trailing import anchor, is_beyond
 
@@ -137,6 +138,12 @@ def leave(
     """The first attempt to get rid of what the entry executed."""
     first = first_exit_quantity(position.side, quantity, fees_by_asset, terms)
     return exit_orders(position, first, 1, terms)
+
+
+def take_over(position: Position, known: Sequence[ExitOrder], found: ExitsFound) -> Outcome:
+    """The exit orders that are at the venue already, as far as the position does not have them."""
+    ids = {(order.attempt, order.part) for order in known}
+    return found_orders(position, [order for order in found.orders if (order.attempt, order.part) not in ids])
 
 
 def follow(side: Side, trail: Trail, moved: StopMoved) -> tuple[TrailingStopUpdated, ...]:

@@ -88,6 +88,7 @@ def add_order(progress: ExitProgress, event: ExitOrderPlaced) -> ExitProgress:
         part=event.part,
         order_side=event.order_side,
         quantity=event.quantity,
+        fence=event.fence,
     )
     return msgspec.structs.replace(progress, orders=(*progress.orders, order))
 

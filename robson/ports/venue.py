@@ -80,6 +80,9 @@ class Venue(Protocol):
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """The newest order with this id; None when the venue says that it does not exist (which may be lag)."""
 
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        """All orders on the pair that were placed since a time, oldest first, whatever became of them."""
+
     async def trades(
         self,
         symbol: str,

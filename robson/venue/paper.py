@@ -13,14 +13,13 @@ import trio
 from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, RuleError, Unreachable, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import ClientOrderId, Role
+from robson.domain.values import Role
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
 from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import (
     Change,
-    Order,
     OrderTicket,
     Pair,
     PairRules,
@@ -34,8 +33,9 @@ from robson.venue.ledger import (
     transfer,
 )
 from robson.venue.ledger.refusals import INVALID_SYMBOL
-from robson.venue.ledger.units import cut, from_ms, to_ms
+from robson.venue.ledger.units import cut, to_ms
 from robson.venue.liquidity import book, draw
+from robson.venue.order_report import report_of
 from robson.venue.settings import PaperSettings
 
 T = TypeVar("T")
@@ -136,7 +136,16 @@ class PaperVenue:
 
         def look_up() -> OrderReport | None:
             order = self._file.newest_order(_instrument(symbol).symbol, client_order_id)
-            return None if order is None else _report(symbol, order)
+            return None if order is None else report_of(symbol, order)
+
+        return await self._exchange(look_up)
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        """All orders on the pair that were placed since a time, oldest first."""
+
+        def look_up() -> Sequence[OrderReport]:
+            found = self._file.orders(_instrument(symbol).symbol, since_ms=to_ms(since))
+            return tuple(report_of(symbol, order) for order in found)
 
         return await self._exchange(look_up)
 
@@ -165,7 +174,7 @@ class PaperVenue:
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Orders that may still execute: none, for a market order ends at once."""
-        return await self._exchange(lambda: tuple(_report(symbol, order) for order in self._read(symbol).open_orders))
+        return await self._exchange(lambda: tuple(report_of(symbol, order) for order in self._read(symbol).open_orders))
 
     async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
         """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
@@ -218,7 +227,7 @@ class PaperVenue:
         order = change.orders[-1]
         trades = tuple(trade.trade() for trade in change.executions if trade.order_id == order.order_id)
         borrowed = {order.borrowed_asset: order.borrowed} if order.borrowed_asset else {}
-        return msgspec.structs.replace(_report(request.symbol, order), trades=trades, borrowed=borrowed)
+        return msgspec.structs.replace(report_of(request.symbol, order), trades=trades, borrowed=borrowed)
 
     def _read(self, symbol: str) -> Pair:
         try:
@@ -266,6 +275,7 @@ class PaperVenue:
             fee_asset_price=fee_price,
             minimum_borrow={instrument.base: instrument.step_size},
             borrow_excess=settings.borrow_excess_bps / _BASIS_POINTS_PER_UNIT,
+            fills_underfunded_buys=settings.fills_underfunded_buys,
         )
 
     def _now_ms(self) -> int:
@@ -277,18 +287,3 @@ def _instrument(symbol: str) -> Instrument:
         return builtin_instrument(symbol)
     except RuleError as error:
         raise Rejected(*INVALID_SYMBOL) from error
-
-
-def _report(symbol: str, order: Order) -> OrderReport:
-    """What the venue says of an order when it is asked: only the answer to `place` carries its trades and its loan."""
-    return OrderReport(
-        symbol=symbol,
-        client_order_id=ClientOrderId(order.ticket.client_order_id),
-        venue_order_id=str(order.order_id),
-        status=order.status.value,
-        order_side=order.ticket.side,
-        quantity=order.ticket.quantity,
-        executed=order.executed,
-        executed_quote=order.executed_quote,
-        at=from_ms(order.updated_ms),
-    )

@@ -183,6 +183,24 @@ async def test_a_reused_client_order_id_trades_again_and_the_newest_order_is_fou
     assert (await rehearsal.venue.account(SYMBOL)).base.free == Decimal("0.002997")
 
 
+async def test_orders_are_listed_by_time_whatever_became_of_them(
+    rehearsal: Rehearsal, autojump_clock: MockClock
+) -> None:
+    first = await rehearsal.place(BUY, ENTRY, "0.001")
+    await trio.sleep(60)
+    later = rehearsal.clock.now()
+    second = await rehearsal.place(SELL, EXIT, "0.0005", "exit-1")
+
+    listed = await rehearsal.venue.orders(SYMBOL, START)
+    assert [order.client_order_id for order in listed] == [first.client_order_id, second.client_order_id]
+    assert [(order.order_side, order.executed) for order in listed] == [
+        (BUY, Decimal("0.001")),
+        (SELL, Decimal("0.0005")),
+    ]
+    assert [order.client_order_id for order in await rehearsal.venue.orders(SYMBOL, later)] == ["exit-1"]
+    assert not await rehearsal.venue.orders("ETHUSDT", START)
+
+
 async def test_trades_are_listed_by_order_by_id_and_by_time(rehearsal: Rehearsal, autojump_clock: MockClock) -> None:
     first = await rehearsal.place(BUY, ENTRY, "0.001")
     await trio.sleep(60)

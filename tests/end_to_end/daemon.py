@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from robson.store.seal import forget_seal
+
 ROOT = Path(__file__).resolve().parents[2]
 # Generous: a loaded machine must not fail a test, and a passing one never waits for it.
 PATIENCE_SECONDS = 30.0
@@ -197,6 +199,7 @@ class Daemon:
             follower.socket.close()
         if self.process is not None and self.process.poll() is None:
             self.kill()
+        forget_seal(self.state)
 
     # --- talking -----------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,44 @@ MUTATIONS = (
         found_by="test_crashes",
     ),
     Mutation(
+        "self-fence condition always true",
+        "robson/executor/self_fence.py",
+        "        return account.base.total - quantity < instrument.smallest_sellable(price)\n"
+        "    return PRICE_MARGIN * account.quote.total < 2 * quantity * price",
+        "        return True\n    return True",
+        found_by="test_two_attempts",
+    ),
+    Mutation(
+        "fence read again after attempt 1",
+        "robson/executor/self_fence.py",
+        " and order.role is Role.EXIT and order.fence is Fence.SELF",
+        " and order.role is Role.EXIT",
+        found_by="test_two_attempts",
+    ),
+    Mutation(
+        "entry topped up",
+        "robson/engine/judgements.py",
+        "    if trigger is None and not beyond:\n        return (filled,), ()",
+        "    if trigger is None and not beyond:\n"
+        "        rest = signal.quantity - executed.quantity\n"
+        "        again = PlaceOrder(\n"
+        "            position_id=position.position_id,\n"
+        '            client_order_id=entry_order_id(position.position_id, signal.signal_id + "+"),\n'
+        "            symbol=position.symbol,\n"
+        "            role=Role.ENTRY,\n"
+        "            order_side=entry_order_side(side),\n"
+        "            quantity=rest,\n"
+        "        )\n"
+        "        return (filled,), ((again,) if rest > 0 else ())",
+    ),
+    Mutation(
+        "unwritten exits not looked for",
+        "robson/daemon/record.py",
+        "        self.is_complete = seal.is_whole(recovery.epoch - 1)",
+        "        self.is_complete = True",
+        found_by="test_lives",
+    ),
+    Mutation(
         "a second exit owner",
         "robson/engine/decide.py",
         "        case ExitRequested() | StopHit():\n            return NOTHING",
@@ -100,6 +138,7 @@ def test_the_simulation_finds(mutation: Mutation, tmp_path: Path) -> None:
         **os.environ,
         "PYTHONPATH": str(tmp_path),
         "ROBSON_TEST_LIVES": "400",
+        "ROBSON_TEST_EXITS": "400",
         "ROBSON_TEST_CRASH_STRIDE": "2",
     }
     command = [

@@ -34,9 +34,11 @@ from robson.domain.stimuli import (
     EntryTerms,
     ExitExecuted,
     ExitRequested,
+    ExitsFound,
     ExitTerms,
     FaultFound,
     FlatProved,
+    FoundOrder,
     RemainderFound,
     SignalArrived,
     SignalFailed,
@@ -151,6 +153,10 @@ REFUSAL = EntryRefused(client_order_id=OURS, stage="venue", code="-2010", messag
 FLAT = FlatProved(instrument=BTCUSDT, interest=Decimal("0.5"), dust=Decimal("0.00000334"))
 FAULT = FaultFound(code="debt_left", message="0.1 USDT were owed", recoverable=True)
 REST = RemainderFound(quantity=Decimal("0.01"), exit_terms=EXIT_TERMS)
+FOUND = ExitsFound(
+    orders=(FoundOrder(attempt=7, part=0, order_side=OrderSide.SELL, quantity=Decimal("0.01")),),
+    reason=ExitReason.TRAILING_STOP,
+)
 HIT = StopHit(
     price=Decimal(94_400),
     trailing_stop=Decimal(94_500),
@@ -206,6 +212,7 @@ STIMULI: dict[str, Stimulus] = {
     "ExitExecuted": exit_fill(FIRST_EXIT),
     "ExitExecuted, another order": exit_fill(FOREIGN),
     "RemainderFound": REST,
+    "ExitsFound": FOUND,
     "FlatProved": FLAT,
     "FaultFound": FAULT,
 }

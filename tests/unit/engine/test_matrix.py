@@ -55,6 +55,7 @@ DisarmRequested                  |disarm  |disarm                |wrong    |wron
 ExitExecuted                     |.       |.                     |.        |.                      |.
 ExitExecuted, another order      |.       |.                     |.        |.                      |.
 RemainderFound                   |.       |.                     |.        |.                      |.
+ExitsFound                       |.       |.                     |.        |.                      |out
 FlatProved                       |.       |.                     |.        |.                      |.
 FaultFound                       |fault   |fault                 |fault    |fault                  |fault
 
@@ -77,6 +78,7 @@ DisarmRequested                  |wrong             |wrong              |wrong  
 ExitExecuted                     |.                 |sold               |.                     |.      |.
 ExitExecuted, another order      |.                 |.                  |.                     |.      |.
 RemainderFound                   |more              |more               |more                  |.      |.
+ExitsFound                       |more              |more               |more                  |.      |.
 FlatProved                       |closed            |closed             |closed                |.      |.
 FaultFound                       |fault             |fault              |fault                 |.      |.
 
@@ -99,6 +101,7 @@ DisarmRequested                  |disarm               |wrong                   
 ExitExecuted                     |.                    |.                       |.
 ExitExecuted, another order      |.                    |.                       |.
 RemainderFound                   |.                    |.                       |.
+ExitsFound                       |.                    |.                       |.
 FlatProved                       |.                    |.                       |.
 FaultFound                       |.                    |.                       |.
 
@@ -121,6 +124,7 @@ DisarmRequested                  |wrong                |wrong
 ExitExecuted                     |.                    |late
 ExitExecuted, another order      |.                    |.
 RemainderFound                   |.                    |.
+ExitsFound                       |out                  |out
 FlatProved                       |.                    |.
 FaultFound                       |.                    |.
 """
