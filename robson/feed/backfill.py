@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 import trio
@@ -15,11 +15,15 @@ from robson.feed.quote import Quote
 from robson.ports.feed import MarketFeed
 
 CANDLE_SECONDS = 60
+# A source may give any of its past trades, page by page; more than these would take longer than a stop may wait.
+TRADES_MOST = 10_000
 QUERY_SECONDS = 5.0
 PAUSE_MOST_SECONDS = 5.0
 # A source that answers from a cache may be a little behind its own stream.
 LAG_SECONDS = 0.2
 LAGS_MAX = 5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = structlog.get_logger("robson.feed")
 
@@ -32,6 +36,7 @@ class Missed:
     """
 
     seen: Seen
+    began: Seen
     prices: list[Tick | Candle] = field(default_factory=list)
     missing: tuple[datetime, datetime | None] | None = None
     # Candles are read once: they reach up to the present.
@@ -52,9 +57,24 @@ class Missed:
         """Take this tick into account next."""
         self.seen = Seen(trade_id=tick.trade_id - 1 if tick.trade_id is not None else None, at=tick.at)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether enough trades were read, at least those of the candle in which the gap began."""
+        return len(self.prices) >= TRADES_MOST and _candle_of(self.seen.at) > self.began.at
+
+    def go_back_to_whole_candle(self) -> None:
+        """Give up the trades of the last candle, which was read in part: it is going to be taken whole."""
+        opened_at = _candle_of(self.seen.at)
+        self.prices = [price for price in self.prices if isinstance(price, Candle) or price.at < opened_at]
+        self.seen = Seen(at=opened_at)
+
     def lack(self, since: datetime, until: datetime | None) -> None:
         """Nobody has the prices of this span."""
         self.missing = (self.missing[0] if self.missing is not None else since, until)
+
+
+def _candle_of(at: datetime) -> datetime:
+    return at - (at - _EPOCH) % timedelta(seconds=CANDLE_SECONDS)
 
 
 async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
@@ -62,7 +82,7 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
 
     Raises VenueError as the source does, trio.TooSlowError when it does not answer.
     """
-    missed = Missed(seen)
+    missed = Missed(seen, seen)
     lags = 0
     while True:
         if quote.first_kept is not None and missed.joins(quote):
@@ -75,6 +95,10 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
         elif trades.ticks:
             missed.take(trades.ticks)
             if missed.seen.trade_id is None:
+                return missed
+            if missed.is_long and not missed.joins(quote):
+                missed.go_back_to_whole_candle()
+                await _read_candles(feed, quote, missed, Trades())
                 return missed
         elif missed.joins(quote):
             return missed

@@ -357,3 +357,30 @@ async def test_interrupted_again_while_the_source_is_asked_nothing_is_lost(autoj
         await wait_all_tasks_blocked()
         assert (attachment.place, watch.extreme, watch.trade_id) == ("live", 140, 5)
         assert told.hits == []
+
+
+async def test_of_a_very_long_gap_the_first_trades_are_read_and_then_whole_candles(autojump_clock, feed, monkeypatch):
+    """So the candle in which the gap began need not be taken whole: it may hold prices of before."""
+    monkeypatch.setattr("robson.feed.backfill.TRADES_MOST", 4)
+    watch, told = long(80, 100, 20), Told()
+    prices = [(8, 20, 81), *((n, n + 20, 100 + n % 3) for n in range(9, 60)), (60, 190, 118)]
+    feed.trades = [tick(price, n, seconds) for n, seconds, price in prices]
+    feed.page = 20
+    feed.history = [
+        minute(0, 81, 108, 105),
+        minute(1, 100, 119, 109),
+        minute(2, 100, 117, 118),
+        minute(3, 118, 118, 118),
+    ]
+    async with running(feed) as fanout:
+        fanout.observe(tick(118, 60, 190))
+        attachment = attach(fanout, watch, told, seen(8, 20))
+        await wait_all_tasks_blocked()
+        assert (attachment.place, watch.extreme, watch.trade_id) == ("live", 119, 60)
+        assert told.hits == []
+    assert feed.calls == [
+        ("trades_from", "BTCUSDT 9"),
+        ("trades_from", "BTCUSDT 29"),
+        ("candles_since", "BTCUSDT 60"),
+    ]
+    assert told.replayed[0].missing is None
