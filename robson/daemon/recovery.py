@@ -6,7 +6,10 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
+from robson.daemon.surroundings import Surroundings
+from robson.daemon.unprotected import as_decimal
 from robson.domain.errors import RuleError, VenueError
+from robson.domain.events import Notice
 from robson.executor.intents import backoff_seconds
 
 _log = structlog.get_logger("robson.recovery")
@@ -17,6 +20,16 @@ async def rebuild_stop(life: Life) -> None:
     await _persist(life, _prepare)
     life.around.executor.wake()
     await life.catch_up()
+
+
+def tell_protected(around: Surroundings) -> float:
+    """Every stop is rebuilt and watched: gives, and tells, the real seconds since the process was started."""
+    age, positions = around.process_age(), len(around.record.recovery.positions)
+    _log.info("protected", seconds=round(age, 3), positions=positions)
+    if positions:
+        found = {"seconds": str(as_decimal(age)), "positions": positions}
+        around.record.notice(Notice(type="recovered", at=around.clock.now(), data=found))
+    return age
 
 
 async def _prepare(life: Life) -> None:

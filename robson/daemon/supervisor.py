@@ -10,7 +10,7 @@ import trio
 from robson.daemon import course
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
-from robson.daemon.recovery import rebuild_stop
+from robson.daemon.recovery import rebuild_stop, tell_protected
 from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
@@ -46,6 +46,8 @@ class Supervisor:
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
+        # Real seconds from the start of the process until every stop was rebuilt and watched; None until then.
+        self.protected_after: float | None = None
 
     # --- the executor's book -----------------------------------------------------------------------------------------
 
@@ -198,6 +200,7 @@ class Supervisor:
             self._nursery = nursery
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
@@ -206,7 +209,7 @@ class Supervisor:
             for pair in self.around.record.recovery.pairs:
                 self._repay_strays(pair.symbol)
             if not self._unrecovered:
-                self.recovered.set()
+                self._end_recovery()
             task_status.started()
 
     async def _recover(self, life: Life) -> None:
@@ -215,8 +218,13 @@ class Supervisor:
             self._panic_one(life)  # a panic that a crash interrupted is finished
         self._unrecovered -= 1
         if self._unrecovered == 0:
-            self.recovered.set()
+            self._end_recovery()
         await self._guarded(life)
+
+    def _end_recovery(self) -> None:
+        """Every stop is rebuilt and watched: say how long that took."""
+        self.protected_after = tell_protected(self.around)
+        self.recovered.set()
 
     async def _guarded(self, life: Life) -> None:
         """Run one life; its faults stay here. Too many deaths in a minute need a person."""
