@@ -2,12 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
-from robson.domain.codec import decode, encode
+from robson.domain.codec import encode
 from robson.domain.errors import JournalUnusable, JournalUnwritable
 from robson.domain.events import Fact, TrailingStopUpdated
 from robson.domain.position import Position
@@ -17,6 +15,7 @@ from robson.ports.clock import Clock
 from robson.ports.journal import Commit, Fill, Intent, Recovery
 from robson.store import epochs, projection, rows, sequence
 from robson.store.database import JournalFile
+from robson.store.folding import Folding, correct_table
 
 PANIC = "panic"
 
@@ -24,7 +23,6 @@ _EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? OR
 _EVENTS_OF_ONE = (
     "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
 )
-_LIFE = "SELECT seq, at, type, data FROM events WHERE position_id = ? AND seq > ? ORDER BY seq"
 _OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
 _ALL = "SELECT position_id FROM positions ORDER BY rowid"
 _OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
@@ -45,8 +43,7 @@ class SqliteJournal:
         self._file = file
         self._epoch = epoch
         self._clock = clock
-        # Open positions as folded so far, each with the seq of its last event; events are immutable, so it never ages.
-        self._folded: dict[str, tuple[int, Position]] = {}
+        self._folding = Folding(file.connection)
 
     @classmethod
     def open(
@@ -87,12 +84,14 @@ class SqliteJournal:
     def recover(self) -> Recovery:
         """Fold what is open from its events, and correct the positions table where it differs."""
         with self._file.read() as connection:
-            folded = [self._fold(position_id) for (position_id,) in connection.execute(_OPEN).fetchall()]
+            folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(_OPEN).fetchall()]
             intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
             pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
             latch = connection.execute("SELECT latched FROM latches WHERE name = ?", (PANIC,)).fetchone()
             last_seq, _ = epochs.last(connection)
-            self._correct_table(folded)
+            wrong = self._folding.wrong_rows(folded)
+        if wrong and not self._file.read_only:
+            correct_table(wrong, self._transaction(durable=True))
         return Recovery(
             epoch=self._epoch,
             positions=tuple(position for _, position in folded if position is not None and position.is_open),
@@ -106,7 +105,7 @@ class SqliteJournal:
         """Write one decision durably and return its rows, facts first; raises JournalUnwritable."""
         sequence.check_intents(commit.intents)
         changed = self._advance(commit.facts)
-        sequence.check_positions(commit.positions, changed, self._current)
+        sequence.check_positions(commit.positions, changed, self._folding.current)
         with self._transaction(durable=True) as (connection, last_seq):
             recorded = sequence.record(commit.facts, commit.notices, last_seq=last_seq)
             connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
@@ -131,7 +130,7 @@ class SqliteJournal:
                 connection.execute(rows.INSERT_REPLY, rows.reply_row(commit.reply))
             if commit.latch is not None:
                 connection.execute(_UPSERT_LATCH, (PANIC, int(commit.latch), rows.time_text(self._clock.now())))
-        self._remember(changed, latest)
+        self._folding.remember(changed, latest)
         return recorded
 
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
@@ -146,7 +145,7 @@ class SqliteJournal:
                 projection.UPDATE_TRAIL,
                 [projection.trail_row(changed[position_id], seq) for position_id, seq in latest.items()],
             )
-        self._remember(changed, latest)
+        self._folding.remember(changed, latest)
         return recorded
 
     def events(
@@ -165,13 +164,13 @@ class SqliteJournal:
         """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
         with self._file.read() as connection:
             ids = connection.execute(_ALL if closed else _OPEN).fetchall()
-            folded = (self._fold(position_id)[1] for (position_id,) in ids)
+            folded = (self._folding.fold(position_id)[1] for (position_id,) in ids)
             return [position for position in folded if position is not None and (closed or position.is_open)]
 
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
         with self._file.read():
-            return self._fold(position_id)[1]
+            return self._folding.fold(position_id)[1]
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""
@@ -219,57 +218,9 @@ class SqliteJournal:
 
     def _advance(self, facts: Sequence[Fact]) -> dict[PositionId, Position]:
         try:
-            return sequence.advance(facts, self._current)
+            return sequence.advance(facts, self._folding.current)
         except JournalUnusable as error:
             raise JournalUnwritable(str(error)) from error
-
-    def _current(self, position_id: PositionId) -> Position | None:
-        """The one writer's own memory is always up to date."""
-        known = self._folded.get(position_id)
-        return known[1] if known else self.position(position_id)
-
-    def _fold(self, position_id: str) -> tuple[int, Position | None]:
-        """The seq of a position's last event, and the position: what is known of it already and the events since."""
-        seq, base = self._folded.get(position_id) or self._snapshot(position_id)
-        life = self._file.connection.execute(_LIFE, (position_id, seq))
-        position, last = sequence.fold_rows(PositionId(position_id), life, base=base)
-        seq = max(seq, last)
-        if position is None or not position.is_open:
-            self._folded.pop(position_id, None)
-        else:
-            self._folded[position_id] = (seq, position)
-        return seq, position
-
-    def _snapshot(self, position_id: str) -> tuple[int, Position | None]:
-        query = "SELECT seq, position FROM snapshots WHERE position_id = ?"
-        row = self._file.connection.execute(query, (position_id,)).fetchone()
-        if row is None:
-            return 0, None
-        try:
-            return row[0], decode(row[1], Position)
-        except msgspec.DecodeError:
-            # Written by a version with another shape; the events tell the same.
-            return 0, None
-
-    def _remember(self, changed: dict[PositionId, Position], latest: dict[PositionId, int]) -> None:
-        for position_id, position in changed.items():
-            if position.is_open:
-                self._folded[position_id] = (latest[position_id], position)
-            else:
-                self._folded.pop(position_id, None)
-
-    def _correct_table(self, folded: Sequence[tuple[int, Position | None]]) -> None:
-        wrong = []
-        for seq, position in folded:
-            if position is not None:
-                row = projection.position_row(position, seq)
-                shown = self._file.connection.execute(projection.SELECT_POSITION, (position.position_id,)).fetchone()
-                if shown != row:
-                    wrong.append(row)
-        if wrong and not self._file.read_only:
-            # The table is for people: a disk that refuses this must not keep the daemon from its positions.
-            with suppress(JournalUnwritable), self._transaction(durable=True) as (connection, _):
-                connection.executemany(projection.UPSERT_POSITION, wrong)
 
 
 def _latest(recorded: Sequence[Recorded]) -> dict[PositionId, int]:
