@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
-from robson.domain.errors import JournalUnwritable, RuleError
+from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
@@ -13,6 +13,8 @@ from robson.domain.values import ClientOrderId
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
 
 RETRY_SECONDS = 1.0
+# How soon a journal that was deleted or replaced is noticed although nothing is written.
+UPKEEP_SECONDS = 2.0
 
 _log = structlog.get_logger("robson.journal")
 
@@ -30,6 +32,8 @@ class Record:
         self.epoch = recovery.epoch
         self.latched = recovery.latched
         self.degraded: str | None = None
+        # What an operator should know of a journal that works.
+        self.remark: str | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
         self._intents: dict[ClientOrderId, Intent] = {
@@ -108,13 +112,12 @@ class Record:
             await self._trouble.wait()
             await trio.sleep(RETRY_SECONDS)
             try:
+                self.journal.reopen()
                 self._drain()
-                since, self.degraded = self.degraded, None
+                told = {"was": self.degraded or "unknown"}
                 rows = self.journal.commit(
                     Commit(
-                        notices=(
-                            Notice(type="journal_recovered", at=self._clock.now(), data={"was": since or "unknown"}),
-                        ),
+                        notices=(Notice(type="journal_recovered", at=self._clock.now(), data=told),),
                         intents=tuple(self._intents.values()),
                         latch=self.latched,
                     )
@@ -122,8 +125,25 @@ class Record:
             except JournalUnwritable as error:
                 self._degrade(str(error))
                 continue
+            self.degraded = None
             self._trouble = trio.Event()
+            _log.warning("journal_recovered", **told)
             self._announce(rows)
+
+    async def look_after(self) -> None:
+        """See every few seconds whether the journal is still there and ours, and keep its log short."""
+        while True:
+            await trio.sleep(UPKEEP_SECONDS)
+            if self.degraded is not None:
+                continue
+            try:
+                remark = self.journal.upkeep()
+            except JournalUnwritable as error:
+                self._degrade(str(error))
+                continue
+            if remark is not None and self.remark is None:
+                _log.warning("journal_remark", remark=remark)
+            self.remark = remark
 
     def _drain(self) -> None:
         while self._backlog:
@@ -169,8 +189,15 @@ class Record:
         return tuple(i for i in self._intents.values() if i.order.position_id == position_id)
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
-        """Whether this execution is accounted to an order of ours already."""
-        return (symbol, trade_id) in self._unwritten_trades or self.journal.has_fill(symbol, trade_id)
+        """Whether this execution is accounted to an order of ours already; False where the disk cannot say."""
+        if (symbol, trade_id) in self._unwritten_trades:
+            return True
+        try:
+            return self.journal.has_fill(symbol, trade_id)
+        except JournalUnusable as error:
+            # A trade without an owner keeps an order in doubt, which delays and never doubles anything.
+            self._degrade(str(error))
+            return False
 
     def pair(self, symbol: str) -> PairRecord | None:
         """What is remembered of a pair."""

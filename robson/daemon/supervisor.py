@@ -15,7 +15,7 @@ from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.vigil import Vigil
 from robson.domain.account import PairAccount
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import JournalUnusable, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
@@ -186,6 +186,7 @@ class Supervisor:
             self._nursery = nursery
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.around.record.look_after)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
@@ -232,7 +233,11 @@ class Supervisor:
         record = self.around.record
         if record.degraded is not None:
             return life.position
-        return record.journal.position(life.position.position_id) or life.position
+        try:
+            return record.journal.position(life.position.position_id) or life.position
+        except JournalUnusable as error:
+            _log.error("journal_unreadable", position_id=life.position.position_id, error=str(error))
+            return life.position
 
     # --- the operator's exits ----------------------------------------------------------------------------------------
 

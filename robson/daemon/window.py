@@ -74,7 +74,9 @@ class Window:
                 ok=self._supervisor.recovered.is_set(),
                 detail="every stop is rebuilt" if self._supervisor.recovered.is_set() else "stops are being rebuilt",
             ),
-            "journal": give.Check(ok=around.record.degraded is None, detail=around.record.degraded or "writable"),
+            "journal": give.Check(
+                ok=around.record.degraded is None, detail=around.record.degraded or around.record.remark or "writable"
+            ),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
             "venue": give.Check(
                 ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"

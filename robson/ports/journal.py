@@ -103,6 +103,15 @@ class Journal(Protocol):
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         """Write trailing_stop_updated facts cheaply: a crash may lose the last of them, never reorder them."""
 
+    def upkeep(self) -> str | None:
+        """Called every few seconds: raises JournalUnwritable where a commit would, without writing.
+
+        Gives a remark for the operator, or None.
+        """
+
+    def reopen(self) -> None:
+        """Open for writing what could only be read at start; raises JournalUnwritable. Otherwise nothing to do."""
+
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
     ) -> Sequence[Recorded]:

@@ -15,6 +15,7 @@ from robson.ports.clock import Clock
 from robson.ports.journal import Commit, Fill, Intent, Recovery
 from robson.store import epochs, projection, rows, sequence
 from robson.store.database import JournalFile
+from robson.store.epochs import Opening
 from robson.store.folding import Folding, correct_table
 
 PANIC = "panic"
@@ -39,10 +40,14 @@ _UPSERT_LATCH = (
 class SqliteJournal:
     """The Journal port over one SQLite file in WAL mode; one thread, one writer, any number of readers."""
 
-    def __init__(self, file: JournalFile, *, epoch: int, clock: Clock) -> None:
+    def __init__(self, file: JournalFile, opening: Opening, epoch: int) -> None:
         self._file = file
+        self._opening = opening
         self._epoch = epoch
-        self._clock = clock
+        self._clock = opening.clock
+        # What a file that can only be read ended with: nobody else may have written to it when it is opened again.
+        self._read_up_to = epochs.last(file.connection)
+        self._identity = file.identity
         self._folding = Folding(file.connection)
 
     @classmethod
@@ -52,28 +57,44 @@ class SqliteJournal:
         """Open the journal of one mode, creating it where there is none, and begin a new epoch.
 
         With `read_only` an existing journal is opened beside any other process: reads work, writes raise
-        JournalUnwritable, and no epoch begins. Raises JournalUnusable naming path and reason.
+        JournalUnwritable, and no epoch begins until `reopen` succeeds. Raises JournalUnusable naming path and reason.
         """
         assert mode in epochs.MODES, mode
-        file = JournalFile.open_for_reading(path) if read_only else JournalFile.open_for_writing(path)
+        opening = Opening(mode=mode, clock=clock, machine_id=machine_id, version=version)
+        if not read_only:
+            return cls(*_begin(path, opening))
+        file = JournalFile.open_for_reading(path)
         try:
             epochs.refuse_other_mode(file, mode)
-            if read_only:
-                with file.read() as connection:
-                    return cls(file, epoch=epochs.last(connection)[1], clock=clock)
-            epoch = epochs.begin(file, mode=mode, clock=clock, machine_id=machine_id, version=version)
-            file.watch_place()
-        except JournalUnwritable as error:
-            file.close()
-            raise JournalUnusable(str(error)) from error
+            with file.read() as connection:
+                return cls(file, opening, epochs.last(connection)[1] + 1)
         except BaseException:
             file.close()
             raise
-        return cls(file, epoch=epoch, clock=clock)
+
+    def reopen(self) -> None:
+        """Open for writing what could only be read, with the epoch it has been given; raises JournalUnwritable."""
+        if not self._file.read_only:
+            return
+        if self._identity is None or self._file.identity != self._identity:
+            raise JournalUnwritable(f"the journal {self.path} was deleted or replaced since it was read")
+        try:
+            file, _, epoch = _begin(self.path, self._opening, after=self._read_up_to)
+        except JournalUnusable as error:
+            raise JournalUnwritable(str(error)) from error
+        assert epoch == self._epoch, (epoch, self._epoch)
+        self._file.close()
+        self._file, self._folding = file, Folding(file.connection)
+
+    def upkeep(self) -> str | None:
+        """Raise JournalUnwritable where a write would; move the log into the file; what an operator should know."""
+        with self._file.attended() as connection:
+            self._refuse_later_epoch(connection)
+        return self._file.tidy()
 
     @property
     def epoch(self) -> int:
-        """The number of this opening; read-only: of the latest one for writing."""
+        """The number of this opening; while it can only be read, the one that `reopen` will write down."""
         return self._epoch
 
     @property
@@ -208,19 +229,39 @@ class SqliteJournal:
     def _transaction(self, *, durable: bool) -> Iterator[tuple[sqlite3.Connection, int]]:
         """A transaction of the newest epoch, with the last seq so far."""
         with self._file.write(durable=durable) as connection:
-            last_seq, epoch = epochs.last(connection)
-            if epoch != self._epoch:
-                raise JournalUnwritable(
-                    f"the journal {self.path} was opened again by {epochs.opener(connection)} (epoch {epoch}); "
-                    f"this process holds epoch {self._epoch} and may write no more"
-                )
-            yield connection, last_seq
+            yield connection, self._refuse_later_epoch(connection)
+
+    def _refuse_later_epoch(self, connection: sqlite3.Connection) -> int:
+        """The last seq, unless another process has opened the journal since."""
+        last_seq, epoch = epochs.last(connection)
+        if epoch != self._epoch:
+            raise JournalUnwritable(
+                f"the journal {self.path} was opened again by {epochs.opener(connection)} (epoch {epoch}); "
+                f"this process holds epoch {self._epoch} and may write no more"
+            )
+        return last_seq
 
     def _advance(self, facts: Sequence[Fact]) -> dict[PositionId, Position]:
         try:
             return sequence.advance(facts, self._folding.current)
         except JournalUnusable as error:
             raise JournalUnwritable(str(error)) from error
+
+
+def _begin(path: Path, opening: Opening, *, after: tuple[int, int] | None = None) -> tuple[JournalFile, Opening, int]:
+    """Open the file for writing and append this opening; refused when it does not end where `after` says."""
+    file = JournalFile.open_for_writing(path)
+    try:
+        epochs.refuse_other_mode(file, opening.mode)
+        epoch = epochs.begin(file, opening, after=after)
+        file.watch_place()
+    except JournalUnwritable as error:
+        file.close()
+        raise JournalUnusable(str(error)) from error
+    except BaseException:
+        file.close()
+        raise
+    return file, opening, epoch
 
 
 def _latest(recorded: Sequence[Recorded]) -> dict[PositionId, int]:

@@ -118,6 +118,14 @@ class MemoryJournal:
         self._contents.positions.update(changed)
         return recorded
 
+    def upkeep(self) -> str | None:
+        """Raise JournalUnwritable where a write would."""
+        self._refuse()
+        return None
+
+    def reopen(self) -> None:
+        """Nothing to do."""
+
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
     ) -> Sequence[Recorded]:
