@@ -122,7 +122,8 @@ class JournalFile:
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._give_up()
-            raise JournalUnwritable(f"the journal {self.path} could not be written: {_reason(error)}") from error
+            told = f"the journal {self.path} could not be written: {_reason(error)}{_why_not(self.path)}"
+            raise JournalUnwritable(told) from error
         except BaseException:
             self._give_up()
             raise
@@ -253,7 +254,8 @@ def _opening(path: Path, connection: sqlite3.Connection | None = None) -> Iterat
         if connection is not None:
             connection.close()
         if isinstance(error, (sqlite3.Error, OSError)):
-            raise JournalUnusable(f"the journal {path} could not be opened: {_reason(error)}") from error
+            told = f"the journal {path} could not be opened: {_reason(error)}{_why_not(path)}"
+            raise JournalUnusable(told) from error
         raise
 
 
@@ -261,3 +263,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
+
+
+def _why_not(path: Path) -> str:
+    """What the file system says of a file of which SQLite only says that it cannot."""
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return " (its file system was mounted read-only)"
+    except OSError:
+        return ""
+    allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    return " (permission denied)" if os.access(path, os.F_OK, effective_ids=True) and not allowed else ""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from robson.domain.codec import encode
@@ -78,12 +78,19 @@ class SqliteJournal:
             return
         if self._identity is None or self._file.identity != self._identity:
             raise JournalUnwritable(f"the journal {self.path} was deleted or replaced since it was read")
+        # SQLite shares the log's index among a process's connections: while one may only read it, none can write.
+        self._file.close()
         try:
             file, _, epoch = _begin(self.path, self._opening, after=self._read_up_to)
         except JournalUnusable as error:
+            # What cannot be read either is told of by the next query, and tried again by the next call of this.
+            with suppress(JournalUnusable):
+                self._take(JournalFile.open_for_reading(self.path))
             raise JournalUnwritable(str(error)) from error
         assert epoch == self._epoch, (epoch, self._epoch)
-        self._file.close()
+        self._take(file)
+
+    def _take(self, file: JournalFile) -> None:
         self._file, self._folding = file, Folding(file.connection)
 
     def upkeep(self) -> str | None:
