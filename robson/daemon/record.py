@@ -11,6 +11,7 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
+from robson.ports.journal import Twin
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
@@ -34,6 +35,7 @@ class Record:
         self.degraded: str | None = None
         # What an operator should know of a journal that works.
         self.remark: str | None = None
+        self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
         self._intents: dict[ClientOrderId, Intent] = {
@@ -133,6 +135,8 @@ class Record:
     async def look_after(self) -> None:
         """See every few seconds whether the journal is still there and ours, and keep its log short."""
         while True:
+            if self.degraded is None:
+                self._look_for_twin()
             await trio.sleep(UPKEEP_SECONDS)
             if self.degraded is not None:
                 continue
@@ -144,6 +148,23 @@ class Record:
             if remark is not None and self.remark is None:
                 _log.warning("journal_remark", remark=remark)
             self.remark = remark
+
+    def _look_for_twin(self) -> None:
+        """Tell of a copy of the journal that is or may be in use, once."""
+        try:
+            before, self.twin = self.twin, self.journal.twin()
+        except JournalUnusable as error:
+            self._degrade(str(error))
+            return
+        if self.twin is not None and (before is None or before.told != self.twin.told):
+            _log.error("journal_copied", told=self.twin.told)
+            found = {
+                "place": self.twin.place,
+                "host": self.twin.host,
+                "in_use": self.twin.in_use,
+                "why": self.twin.told,
+            }
+            self.notice(Notice(type="journal_copied", at=self._clock.now(), data=found))
 
     def _drain(self) -> None:
         while self._backlog:

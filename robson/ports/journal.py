@@ -64,6 +64,18 @@ class PairRecord(Value):
     carried_quote: Decimal = ZERO
 
 
+class Twin(Value):
+    """Another place at which this journal was opened; two daemons on two copies would look after the same positions.
+
+    `in_use` is whether a daemon holds it now, None where that cannot be known: on another machine.
+    """
+
+    place: str
+    in_use: bool | None
+    told: str
+    host: str = ""
+
+
 class Commit(Value):
     """Everything that one decision writes, in one durable transaction.
 
@@ -113,6 +125,9 @@ class Journal(Protocol):
         Gives a remark for the operator, or None.
         """
 
+    def twin(self) -> Twin | None:
+        """Whether a copy of the journal is, or may be, in use elsewhere; raises JournalUnusable."""
+
     def reopen(self) -> None:
         """Open for writing what could only be read at start; raises JournalUnwritable. Otherwise nothing to do."""
 
@@ -126,6 +141,9 @@ class Journal(Protocol):
 
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""

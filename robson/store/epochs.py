@@ -41,7 +41,7 @@ def begin(file: JournalFile, opening: Opening, *, after: tuple[int, int] | None 
 
     Raises JournalUnusable when `after` is not the last seq and epoch: somebody has written since they were read.
     """
-    now = time_text(opening.clock.now())
+    now, place = time_text(opening.clock.now()), str(file.path.resolve())
     with file.write(durable=True) as connection:
         file.migrate()
         if after is not None and last(connection) != after:
@@ -54,8 +54,9 @@ def begin(file: JournalFile, opening: Opening, *, after: tuple[int, int] | None 
         )
         epoch = last(connection)[1] + 1
         connection.execute(
-            "INSERT INTO epochs (epoch, started_at, pid, host, machine_id, version) VALUES (?, ?, ?, ?, ?, ?)",
-            (epoch, now, os.getpid(), socket.gethostname(), opening.machine_id, opening.version),
+            "INSERT INTO epochs (epoch, started_at, pid, host, machine_id, version, place) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (epoch, now, os.getpid(), socket.gethostname(), opening.machine_id, opening.version, place),
         )
     return epoch
 

@@ -9,23 +9,19 @@ from robson.domain.codec import encode
 from robson.domain.errors import JournalUnusable, JournalUnwritable
 from robson.domain.events import Fact, TrailingStopUpdated
 from robson.domain.position import Position
-from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
-from robson.ports.journal import Commit, Fill, Intent, Recovery
+from robson.ports.journal import Commit, Fill, Recovery, Twin
 from robson.store import epochs, projection, rows, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
-from robson.store.folding import Folding, correct_table
+from robson.store.folding import correct_table
+from robson.store.reading import SELECT_OPEN, Reading
+from robson.store.twins import find_twin
 
 PANIC = "panic"
 
-_EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? ORDER BY seq LIMIT ?"
-_EVENTS_OF_ONE = (
-    "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
-)
-_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
-_ALL = "SELECT position_id FROM positions ORDER BY rowid"
 _OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
 _UPSERT_SNAPSHOT = (
     "INSERT INTO snapshots (position_id, seq, position) VALUES (?, ?, ?) "
@@ -37,18 +33,17 @@ _UPSERT_LATCH = (
 )
 
 
-class SqliteJournal:
+class SqliteJournal(Reading):
     """The Journal port over one SQLite file in WAL mode; one thread, one writer, any number of readers."""
 
     def __init__(self, file: JournalFile, opening: Opening, epoch: int) -> None:
-        self._file = file
+        super().__init__(file)
         self._opening = opening
         self._epoch = epoch
         self._clock = opening.clock
         # What a file that can only be read ended with: nobody else may have written to it when it is opened again.
         self._read_up_to = epochs.last(file.connection)
         self._identity = file.identity
-        self._folding = Folding(file.connection)
 
     @classmethod
     def open(
@@ -90,8 +85,11 @@ class SqliteJournal:
         assert epoch == self._epoch, (epoch, self._epoch)
         self._take(file)
 
-    def _take(self, file: JournalFile) -> None:
-        self._file, self._folding = file, Folding(file.connection)
+    def twin(self) -> Twin | None:
+        """Whether a copy of the journal is, or may be, in use elsewhere."""
+        with self._file.read() as connection:
+            machine_id = self._opening.machine_id
+            return find_twin(connection, path=self.path, epoch=self._epoch, machine_id=machine_id)
 
     def upkeep(self) -> str | None:
         """Raise JournalUnwritable where a write would; move the log into the file; what an operator should know."""
@@ -112,7 +110,7 @@ class SqliteJournal:
     def recover(self) -> Recovery:
         """Fold what is open from its events, and correct the positions table where it differs."""
         with self._file.read() as connection:
-            folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(_OPEN).fetchall()]
+            folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(SELECT_OPEN).fetchall()]
             intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
             pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
             latch = connection.execute("SELECT latched FROM latches WHERE name = ?", (PANIC,)).fetchone()
@@ -142,6 +140,7 @@ class SqliteJournal:
                 projection.UPSERT_POSITION,
                 [projection.position_row(changed[position_id], seq) for position_id, seq in latest.items()],
             )
+            projection.add_unprotected(connection, recorded[len(commit.facts) :])
             connection.executemany(
                 _UPSERT_SNAPSHOT,
                 [
@@ -175,58 +174,6 @@ class SqliteJournal:
             )
         self._folding.remember(changed, latest)
         return recorded
-
-    def events(
-        self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
-    ) -> Sequence[Recorded]:
-        """Committed rows with seq >= from_seq, ascending, at most `limit`."""
-        assert limit >= 0, limit
-        with self._file.read() as connection:
-            if position_id is None:
-                found = connection.execute(_EVENTS, (from_seq, limit))
-            else:
-                found = connection.execute(_EVENTS_OF_ONE, (position_id, from_seq, limit))
-            return [rows.read_recorded(row) for row in found]
-
-    def positions(self, *, closed: bool = False) -> Sequence[Position]:
-        """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
-        with self._file.read() as connection:
-            ids = connection.execute(_ALL if closed else _OPEN).fetchall()
-            folded = (self._folding.fold(position_id)[1] for (position_id,) in ids)
-            return [position for position in folded if position is not None and (closed or position.is_open)]
-
-    def position(self, position_id: str) -> Position | None:
-        """One position as last committed, open or closed."""
-        with self._file.read():
-            return self._folding.fold(position_id)[1]
-
-    def intents(self, position_id: PositionId) -> Sequence[Intent]:
-        """Every intent of a position, oldest first."""
-        with self._file.read() as connection:
-            found = connection.execute(f"{rows.SELECT_INTENT} WHERE position_id = ? ORDER BY number", (position_id,))
-            return [rows.read_intent(row) for row in found]
-
-    def fills(self, position_id: PositionId) -> Sequence[Fill]:
-        """Every execution of a position, oldest first."""
-        with self._file.read() as connection:
-            found = connection.execute(
-                f"{rows.SELECT_FILL} WHERE position_id = ? ORDER BY at, trade_id", (position_id,)
-            )
-            return [rows.read_fill(row) for row in found]
-
-    def has_fill(self, symbol: str, trade_id: int) -> bool:
-        """Whether an execution with the venue's trade id is kept."""
-        with self._file.read() as connection:
-            found = connection.execute(
-                "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ? LIMIT 1", (symbol, trade_id)
-            )
-            return found.fetchone() is not None
-
-    def stored_reply(self, key: str) -> StoredReply | None:
-        """The reply kept under an idempotency key."""
-        with self._file.read() as connection:
-            row = connection.execute(rows.SELECT_REPLY, (key,)).fetchone()
-            return rows.read_reply(row) if row else None
 
     def close(self) -> None:
         """Move the log into the file and close; whoever cannot be written to is closed all the same."""

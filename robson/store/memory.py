@@ -1,6 +1,7 @@
 """The journal's twin in memory: the same contract without a disk, for tests and simulations."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from robson.domain.errors import JournalUnwritable
 from robson.domain.events import EVENT_TYPES, Fact, TrailingStopUpdated, read_event
@@ -123,6 +124,9 @@ class MemoryJournal:
         self._refuse()
         return None
 
+    def twin(self) -> None:
+        """Memory has no copies."""
+
     def reopen(self) -> None:
         """Nothing to do."""
 
@@ -143,6 +147,11 @@ class MemoryJournal:
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
         return self._contents.positions.get(PositionId(position_id))
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
+        rows = (row for row in self._contents.events if row.position_id == position_id)
+        return sum((sequence.unprotected_seconds(row) for row in rows), Decimal(0))
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""

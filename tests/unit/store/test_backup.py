@@ -20,6 +20,7 @@ from robson.store.backup import JOURNAL_NAME, back_up, put_back
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 
+SCHEMAS = Path(__file__).with_name("schemas")
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
@@ -276,13 +277,12 @@ def test_a_copy_of_a_newer_schema_is_refused(copy: Path, state: Path) -> None:
 
 
 def test_a_copy_of_an_older_schema_is_taken_and_brought_up_to_date_by_the_next_start(copy: Path, state: Path) -> None:
-    with closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name > 'm002'")
-        for column in ("surplus_base", "carried_base", "carried_quote"):
-            connection.execute(f"ALTER TABLE pairs DROP COLUMN {column}")
+    copy.unlink()
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.executescript((SCHEMAS / "m001.sql").read_text())
     restore(copy, state)
     journal = opened(state)
-    assert journal.recover().last_seq == 2
+    assert journal.recover().last_seq == 11
     journal.close()
 
 
