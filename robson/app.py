@@ -69,7 +69,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             _log.warning("stale_lock_taken_over", left_by=str(lock.crashed))
         journal, degraded = _open_journal(state / "robson.db", settings, clock)
         held.callback(journal.close)
-        record = Record(journal, journal.recover(), clock)
+        record = Record(journal, journal.recover(), clock, keep_events=settings.journal.keep_events)
         if degraded is not None:
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds)

@@ -5,17 +5,20 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
-from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
+from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError, StorageError
 from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
 from robson.ports.journal import Twin
+from robson.store.archive import ARCHIVE_ROWS
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
 UPKEEP_SECONDS = 2.0
+# Between two runs of events on their way to the archive.
+ARCHIVE_PAUSE_SECONDS = 1.0
 
 _log = structlog.get_logger("robson.journal")
 
@@ -27,7 +30,7 @@ class Record:
     their order, when the disk returns; everything else is refused.
     """
 
-    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock) -> None:
+    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock, *, keep_events: int = 0) -> None:
         self.journal = journal
         self.recovery = recovery
         self.epoch = recovery.epoch
@@ -38,6 +41,7 @@ class Record:
         self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
+        self._keep_events = keep_events
         self._intents: dict[ClientOrderId, Intent] = {
             intent.order.client_order_id: intent for intent in recovery.intents
         }
@@ -148,6 +152,34 @@ class Record:
             if remark is not None and self.remark is None:
                 _log.warning("journal_remark", remark=remark)
             self.remark = remark
+
+    async def archive(self) -> None:
+        """Move the oldest events out of the journal whenever there are enough beyond those to be kept."""
+        while self._keep_events:
+            await self.wait_events(self.journal.oldest_seq() + self._keep_events + ARCHIVE_ROWS - 2)
+            if not await self._archive_oldest():
+                # An open position needs them, or the disk refuses: neither changes with the next event.
+                await self.wait_events(self.last_seq + ARCHIVE_ROWS // 10)
+            await trio.sleep(ARCHIVE_PAUSE_SECONDS)
+
+    async def _archive_oldest(self) -> bool:
+        if self.degraded is not None:
+            return False
+        try:
+            archiving = self.journal.archive_oldest(self._keep_events)
+            if archiving is None:
+                return False
+            # The file is on disk: what else waits may go on before the rows are taken out.
+            await trio.lowlevel.checkpoint()
+            archiving.finish()
+        except JournalUnwritable as error:
+            self._degrade(str(error))
+            return False
+        except StorageError as error:
+            _log.warning("events_not_archived", reason=str(error))
+            return False
+        _log.info("events_archived", **archiving.told)
+        return True
 
     def _look_for_twin(self) -> None:
         """Tell of a copy of the journal that is or may be in use, once."""

@@ -187,6 +187,7 @@ class Supervisor:
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(self.around.record.archive)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)

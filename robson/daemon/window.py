@@ -200,6 +200,10 @@ class Window:
         chosen = PositionId(position_id) if position_id is not None else None
         return self._around.record.journal.events(from_seq=from_seq, limit=limit, position_id=chosen)
 
+    def oldest_seq(self) -> int:
+        """The first seq that is not in the archive, 1 before the first."""
+        return self._around.record.journal.oldest_seq()
+
     def last_seq(self) -> int:
         """The newest committed seq, 0 before the first."""
         return self._around.record.last_seq

@@ -76,6 +76,17 @@ class Twin(Value):
     host: str = ""
 
 
+class Archiving(Protocol):
+    """Events that are in a file already, and still in the journal."""
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """What goes into the log: the file, first_seq and last_seq."""
+
+    def finish(self) -> None:
+        """Take them out of the journal; raises JournalUnwritable. Before it nothing has happened to them."""
+
+
 class Commit(Value):
     """Everything that one decision writes, in one durable transaction.
 
@@ -127,6 +138,15 @@ class Journal(Protocol):
 
     def twin(self) -> Twin | None:
         """Whether a copy of the journal is, or may be, in use elsewhere; raises JournalUnusable."""
+
+    def oldest_seq(self) -> int:
+        """The first seq that `events` can give, 1 before the first event."""
+
+    def archive_oldest(self, keep: int) -> Archiving | None:
+        """Copy the oldest events to a file, durably; None when there are too few beyond `keep`, or when one is needed.
+
+        Raises StorageError, and leaves the journal as it was.
+        """
 
     def reopen(self) -> None:
         """Open for writing what could only be read at start; raises JournalUnwritable. Otherwise nothing to do."""

@@ -36,6 +36,7 @@ class Contents(Value):
     mode: str
     events: int
     last_seq: int
+    oldest_seq: int
     newest_at: datetime | None
     size: int
     open_positions: tuple[OpenPosition, ...] = ()
@@ -128,7 +129,7 @@ def _check(copy: Path, origin: Path) -> Contents:
 
 
 def _contents(connection: sqlite3.Connection, size: int) -> Contents:
-    events, last_seq = connection.execute("SELECT count(*), max(seq) FROM events").fetchone()
+    events, last_seq, oldest = connection.execute("SELECT count(*), max(seq), min(seq) FROM events").fetchone()
     newest = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     mode = connection.execute("SELECT value FROM meta WHERE key = 'mode'").fetchone()
     positions = connection.execute(
@@ -138,6 +139,7 @@ def _contents(connection: sqlite3.Connection, size: int) -> Contents:
         mode=mode[0] if mode else "",
         events=events,
         last_seq=last_seq or 0,
+        oldest_seq=oldest or 1,
         newest_at=read_time(newest[0]) if newest else None,
         size=size,
         open_positions=tuple(

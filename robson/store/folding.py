@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, suppress
 import msgspec
 
 from robson.domain.codec import decode
-from robson.domain.errors import JournalUnwritable
+from robson.domain.errors import JournalUnusable, JournalUnwritable
+from robson.domain.events import PositionArmed
 from robson.domain.position import Position
 from robson.domain.values import PositionId
 from robson.store import projection, sequence
@@ -16,6 +17,7 @@ Folded = tuple[int, Position | None]
 """The seq of a position's last event, and the position as it is after it."""
 
 _LIFE = "SELECT seq, at, type, data FROM events WHERE position_id = ? AND seq > ? ORDER BY seq"
+_FIRST = "SELECT type FROM events WHERE position_id = ? ORDER BY seq LIMIT 1"
 _SNAPSHOT = "SELECT seq, position FROM snapshots WHERE position_id = ?"
 
 
@@ -71,8 +73,14 @@ class Folding:
         try:
             return row[0], decode(row[1], Position)
         except msgspec.DecodeError:
-            # Written by a version with another shape; the events tell the same.
-            return 0, None
+            pass
+        # Written by a version with another shape; the events tell the same where they are still here.
+        first = self._connection.execute(_FIRST, (position_id,)).fetchone()
+        if first is None or first[0] != PositionArmed.__struct_config__.tag:
+            raise JournalUnusable(
+                f"position {position_id} was stored by another version of Robson, and its events are in the archive"
+            )
+        return 0, None
 
 
 def correct_table(

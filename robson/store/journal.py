@@ -13,7 +13,7 @@ from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
 from robson.ports.journal import Commit, Fill, Recovery, Twin
-from robson.store import epochs, projection, rows, sequence
+from robson.store import archive, epochs, projection, rows, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
 from robson.store.folding import correct_table
@@ -175,6 +175,23 @@ class SqliteJournal(Reading):
         self._folding.remember(changed, latest)
         return recorded
 
+    def archive_oldest(self, keep: int) -> "Archiving | None":
+        """Copy the oldest events to a file beside the journal; raises StorageError."""
+        with self._file.read() as connection:
+            last_seq, _ = epochs.last(connection)
+            directory = self.path.with_name(archive.DIRECTORY)
+            archived = archive.copy_oldest(connection, directory, last_seq=last_seq, keep=keep)
+        return Archiving(self, archived) if archived is not None else None
+
+    def drop(self, archived: archive.Archived) -> None:
+        """Take archived events out of the journal; raises JournalUnwritable."""
+        with self._transaction(durable=True) as (connection, _):
+            # In today's shape: from now on this is all that is left of the position here.
+            folded = ((owner, *self._folding.fold(owner)) for owner in archive.owners(connection, archived))
+            kept = [(owner, seq, encode(position).decode()) for owner, seq, position in folded]
+            connection.executemany(_UPSERT_SNAPSHOT, kept)
+            archive.drop(connection, archived, rows.time_text(self._clock.now()))
+
     def close(self) -> None:
         """Move the log into the file and close; whoever cannot be written to is closed all the same."""
         self._file.close()
@@ -200,6 +217,24 @@ class SqliteJournal(Reading):
             return sequence.advance(facts, self._folding.current)
         except JournalUnusable as error:
             raise JournalUnwritable(str(error)) from error
+
+
+class Archiving:
+    """A run of events in its file, and not yet out of the journal."""
+
+    def __init__(self, journal: SqliteJournal, archived: archive.Archived) -> None:
+        self._journal = journal
+        self._archived = archived
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """Which events, and where."""
+        archived = self._archived
+        return {"file": archived.file, "first_seq": archived.first_seq, "last_seq": archived.last_seq}
+
+    def finish(self) -> None:
+        """Take the events out of the journal; raises JournalUnwritable."""
+        self._journal.drop(self._archived)
 
 
 def _begin(path: Path, opening: Opening, *, after: tuple[int, int] | None = None) -> tuple[JournalFile, Opening, int]:

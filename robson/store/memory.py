@@ -127,6 +127,13 @@ class MemoryJournal:
     def twin(self) -> None:
         """Memory has no copies."""
 
+    def oldest_seq(self) -> int:
+        """Always the first: memory has no archive."""
+        return 1
+
+    def archive_oldest(self, keep: int) -> None:
+        """Memory has no archive."""
+
     def reopen(self) -> None:
         """Nothing to do."""
 

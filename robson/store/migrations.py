@@ -177,6 +177,20 @@ def m005_unprotected_time_of_positions(db: Database) -> None:
     db.conn.executemany("UPDATE positions SET unprotected_seconds = ? WHERE position_id = ?", sums)
 
 
+@migrations()
+def m006_archives(db: Database) -> None:
+    """Remember which events are in which file."""
+    db.conn.execute(
+        """CREATE TABLE archives (
+            first_seq INTEGER PRIMARY KEY,
+            last_seq INTEGER NOT NULL,
+            file TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            at TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

@@ -7,7 +7,7 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.ports.journal import Fill, Intent
-from robson.store import projection, rows
+from robson.store import archive, projection, rows
 from robson.store.database import JournalFile
 from robson.store.folding import Folding
 
@@ -27,6 +27,11 @@ class Reading:
 
     def _take(self, file: JournalFile) -> None:
         self._file, self._folding = file, Folding(file.connection)
+
+    def oldest_seq(self) -> int:
+        """The first seq that is not in the archive, 1 before the first event."""
+        with self._file.read() as connection:
+            return archive.oldest_seq(connection)
 
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
