@@ -69,7 +69,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             _log.warning("stale_lock_taken_over", left_by=str(lock.crashed))
         journal, degraded = _open_journal(state / "robson.db", settings, clock)
         held.callback(journal.close)
-        record = Record(journal, journal.recover(), clock, keep_events=settings.journal.keep_events)
+        record = Record(journal, journal.recover(), clock)
         if degraded is not None:
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds)
@@ -94,7 +94,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             strategies=strategies,
             new_id=lambda: uuid4().hex,
         )
-        supervisor = Supervisor(around)
+        supervisor = Supervisor(around, keep_events=settings.journal.keep_events)
         supervisor.adopt_recovered(record.recovery)
         capital, risk_percent = settings.account.amounts
         desk = Desk(supervisor, Identity(__version__, settings.mode, capital, risk_percent))

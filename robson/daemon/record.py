@@ -5,20 +5,18 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
-from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError, StorageError
+from robson.daemon.slowness import Slowness
+from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
 from robson.ports.journal import Twin
-from robson.store.archive import ARCHIVE_ROWS
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
 UPKEEP_SECONDS = 2.0
-# Between two runs of events on their way to the archive.
-ARCHIVE_PAUSE_SECONDS = 1.0
 
 _log = structlog.get_logger("robson.journal")
 
@@ -30,18 +28,17 @@ class Record:
     their order, when the disk returns; everything else is refused.
     """
 
-    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock, *, keep_events: int = 0) -> None:
+    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock) -> None:
         self.journal = journal
         self.recovery = recovery
         self.epoch = recovery.epoch
         self.latched = recovery.latched
         self.degraded: str | None = None
-        # What an operator should know of a journal that works.
-        self.remark: str | None = None
+        self._upkeep_remark: str | None = None
+        self._slowness = Slowness()
         self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
-        self._keep_events = keep_events
         self._intents: dict[ClientOrderId, Intent] = {
             intent.order.client_order_id: intent for intent in recovery.intents
         }
@@ -61,9 +58,9 @@ class Record:
         """
         try:
             self._drain()
-            rows = self.journal.commit(commit)
+            rows = self._commit(commit)
         except JournalUnwritable as error:
-            self._degrade(str(error))
+            self.degrade(str(error))
             if not protective:
                 raise RuleError(
                     "journal_unwritable",
@@ -77,12 +74,18 @@ class Record:
         self._take_over(commit)
         self._announce(rows)
 
+    def _commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        began = self._clock.monotonic()
+        rows = self.journal.commit(commit)
+        self._slowness.note(began, self._clock.monotonic())
+        return rows
+
     def ratchet(self, facts: Sequence[Fact]) -> bool:
         """Write moved stops cheaply; False when the disk refused (the next flush brings the newest stop anyway)."""
         try:
             rows = self.journal.ratchet(facts)
         except JournalUnwritable as error:
-            self._degrade(str(error))
+            self.degrade(str(error))
             return False
         self._announce(rows)
         return True
@@ -110,7 +113,7 @@ class Record:
 
     def start_degraded(self, reason: str) -> None:
         """Begin with a journal that can only be read: exits go on, everything else waits for the disk."""
-        self._degrade(reason)
+        self.degrade(reason)
 
     async def mend(self) -> None:
         """While degraded, try the disk again until it takes what was kept in memory."""
@@ -129,7 +132,7 @@ class Record:
                     )
                 )
             except JournalUnwritable as error:
-                self._degrade(str(error))
+                self.degrade(str(error))
                 continue
             self.degraded = None
             self._trouble = trio.Event()
@@ -147,46 +150,24 @@ class Record:
             try:
                 remark = self.journal.upkeep()
             except JournalUnwritable as error:
-                self._degrade(str(error))
+                self.degrade(str(error))
                 continue
-            if remark is not None and self.remark is None:
+            if remark is not None and self._upkeep_remark is None:
                 _log.warning("journal_remark", remark=remark)
-            self.remark = remark
+            self._upkeep_remark = remark
+            self._slowness.forget(self._clock.monotonic())
 
-    async def archive(self) -> None:
-        """Move the oldest events out of the journal whenever there are enough beyond those to be kept."""
-        while self._keep_events:
-            await self.wait_events(self.journal.oldest_seq() + self._keep_events + ARCHIVE_ROWS - 2)
-            if not await self._archive_oldest():
-                # An open position needs them, or the disk refuses: neither changes with the next event.
-                await self.wait_events(self.last_seq + ARCHIVE_ROWS // 10)
-            await trio.sleep(ARCHIVE_PAUSE_SECONDS)
-
-    async def _archive_oldest(self) -> bool:
-        if self.degraded is not None:
-            return False
-        try:
-            archiving = self.journal.archive_oldest(self._keep_events)
-            if archiving is None:
-                return False
-            # The file is on disk: what else waits may go on before the rows are taken out.
-            await trio.lowlevel.checkpoint()
-            archiving.finish()
-        except JournalUnwritable as error:
-            self._degrade(str(error))
-            return False
-        except StorageError as error:
-            _log.warning("events_not_archived", reason=str(error))
-            return False
-        _log.info("events_archived", **archiving.told)
-        return True
+    @property
+    def remark(self) -> str | None:
+        """What an operator should know of a journal that works; None when there is nothing."""
+        return self._slowness.remark or self._upkeep_remark
 
     def _look_for_twin(self) -> None:
         """Tell of a copy of the journal that is or may be in use, once."""
         try:
             before, self.twin = self.twin, self.journal.twin()
         except JournalUnusable as error:
-            self._degrade(str(error))
+            self.degrade(str(error))
             return
         if self.twin is not None and (before is None or before.told != self.twin.told):
             _log.error("journal_copied", told=self.twin.told)
@@ -203,7 +184,8 @@ class Record:
             self._announce(self.journal.commit(self._backlog[0]))
             del self._backlog[0]
 
-    def _degrade(self, reason: str) -> None:
+    def degrade(self, reason: str) -> None:
+        """From now on exits only, until a write succeeds; told once."""
         if self.degraded is None:
             _log.error("journal_degraded", reason=reason)
             self._backlog.append(
@@ -249,7 +231,7 @@ class Record:
             return self.journal.has_fill(symbol, trade_id)
         except JournalUnusable as error:
             # A trade without an owner keeps an order in doubt, which delays and never doubles anything.
-            self._degrade(str(error))
+            self.degrade(str(error))
             return False
 
     def pair(self, symbol: str) -> PairRecord | None:

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from robson.daemon import course
+from robson.daemon.archiving import archive_oldest
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import finish_exits, rebuild_stop
@@ -36,12 +37,13 @@ _log = structlog.get_logger("robson.supervisor")
 class Supervisor:
     """Owns all lives; the executor's book."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, *, keep_events: int = 0) -> None:
         self.around = around
         self.lives: dict[str, Life] = {}
         around.lives = self.lives
         self.recovered = trio.Event()
         self.vigil = Vigil(around)
+        self.keep_events = keep_events
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
@@ -187,7 +189,7 @@ class Supervisor:
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.record.look_after)
-            nursery.start_soon(self.around.record.archive)
+            nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)

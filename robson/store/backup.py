@@ -12,6 +12,7 @@ from robson.domain.errors import JournalUnusable, StorageError
 from robson.domain.values import Value
 from robson.ports.clock import Clock
 from robson.store.database import JournalFile
+from robson.store.folding import Folding
 from robson.store.lock import StateLock
 from robson.store.rows import read_time
 
@@ -120,12 +121,28 @@ def _check(copy: Path, origin: Path) -> Contents:
                 f"row {row} of {table} points to nothing in {parent}"
                 for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check")
             ]
+            faults = faults or _faults_of_events(connection)
             if faults:
                 told = "; ".join(faults[:_FAULTS_TOLD])
                 raise JournalUnusable(f"the journal {origin} was damaged ({len(faults)} faults): {told}")
             return _contents(connection, copy.stat().st_size)
     except sqlite3.Error as error:
         raise JournalUnusable(f"the journal {origin} was damaged: {error}") from error
+
+
+def _faults_of_events(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite does not know: a sequence with gaps, or an open position that its events do not make."""
+    events, oldest, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").fetchone()
+    faults = [] if not events or last - oldest + 1 == events else [f"{last - oldest + 1 - events} events were missing"]
+    folding = Folding(connection)
+    for (position_id,) in connection.execute("SELECT position_id FROM positions WHERE state <> 'Closed'").fetchall():
+        try:
+            _, position = folding.fold(position_id)
+        except JournalUnusable as error:
+            faults.append(str(error))
+        else:
+            faults += [f"position {position_id} had no events"] if position is None else []
+    return faults
 
 
 def _contents(connection: sqlite3.Connection, size: int) -> Contents:

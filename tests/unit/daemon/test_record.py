@@ -10,8 +10,11 @@ from trio.testing import MockClock
 
 from robson.daemon.record import Record
 from robson.domain.errors import JournalUnusable, RuleError
+from robson.domain.events import Notice
+from robson.domain.sequence import Recorded
+from robson.ports import Commit
 from robson.protocol import requests as ask
-from robson.store import SqliteJournal
+from robson.store import MemoryJournal, SqliteJournal
 from robson.store.backup import back_up
 from robson.store.lock import StateLock
 from tests.contract.journal.shelves import FixedClock
@@ -141,3 +144,67 @@ async def test_the_unprotected_time_is_the_same_after_a_restart(
             rig.tick("95002")
             await rig.close(held)
             assert (await rig.view(held)).unprotected_seconds >= counted
+
+
+class SlowJournal(MemoryJournal):
+    """Each commit takes as long as it is told to, on the daemon's clock."""
+
+    def __init__(self, clock: "Stepping") -> None:
+        super().__init__()
+        self.clock = clock
+        self.takes = 0.0
+
+    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        self.clock.passed += self.takes
+        return super().commit(commit)
+
+
+class Stepping(SimulatedClock):
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return trio.current_time() + self.passed
+
+
+async def test_a_slow_disk_is_told_of_until_it_is_fast_again(autojump_clock: MockClock) -> None:
+    clock = Stepping()
+    journal = SlowJournal(clock)
+    record = Record(journal, journal.recover(), clock)
+    told = Notice(type="feed_stale", at=clock.now())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(record.look_after)
+        for journal.takes in (0.049, 0.05, 0.2, 0.06):
+            record.notice(told)
+            slow = journal.takes >= 0.05
+            assert (record.remark is not None) is slow
+        assert record.remark == "the disk is slow: a commit took 0.200 s, in which nothing else ran"
+        journal.takes = 0.001
+        record.notice(told)
+        await trio.sleep(50)
+        assert record.remark is not None
+        await trio.sleep(15)
+        assert record.remark is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_archive_that_cannot_be_written_keeps_nobody_from_anything(
+    tmp_path: Path, journal: SqliteJournal, autojump_clock: MockClock
+) -> None:
+    in_the_way = journal.path.with_name("archive")
+    in_the_way.write_text("not a directory")
+    rig = Rig(tmp_path, journal=journal)
+    rig.supervisor.keep_events = 1000
+    async with rig.running():
+        stale = Notice(type="feed_stale", at=rig.clock.now())
+        rig.record.write(Commit(notices=(stale,) * 3100))
+        await trio.sleep(5)
+        assert journal.oldest_seq() == 1
+        assert rig.record.degraded is None
+        in_the_way.unlink()
+        rig.record.write(Commit(notices=(stale,) * 300))
+        await trio.sleep(5)
+        assert journal.oldest_seq() == 2001
+        assert [file.name for file in in_the_way.iterdir()] == ["events-000000000001-000000002000.jsonl.gz"]
+        held = await rig.active()
+        assert rig.folded(held).state_name == "Active"

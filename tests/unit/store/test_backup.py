@@ -165,6 +165,23 @@ def test_a_damaged_journal_is_refused_and_leaves_no_copy(journal: SqliteJournal,
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_a_sequence_with_a_gap_is_refused(journal: SqliteJournal, tmp_path: Path) -> None:
+    notice(journal, "second")
+    notice(journal, "third")
+    with closing(sqlite3.connect(journal.path)) as connection, connection:
+        connection.execute("DELETE FROM events WHERE seq = 3")
+    with pytest.raises(JournalUnusable, match=r"damaged \(1 faults\): 1 events were missing"):
+        back_up(journal.path, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_an_open_position_that_its_events_do_not_make_is_refused(journal: SqliteJournal, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(journal.path)) as connection, connection:
+        connection.execute("INSERT INTO events VALUES (3, '2026-01-01T00:00:00Z', 'p1', 'exit_filled', '{}')")
+    with pytest.raises(JournalUnusable, match=r"event 3 \(exit_filled\) of position p1 was unreadable"):
+        back_up(journal.path, tmp_path / "copy.db")
+
+
 def test_a_file_that_is_no_journal_is_refused(state: Path, tmp_path: Path) -> None:
     (state / JOURNAL_NAME).write_text("no database at all, but long enough to be looked at\n" * 50)
     with pytest.raises(JournalUnusable, match="could not be opened"):

@@ -40,6 +40,7 @@ class FailingConnection:
     def __init__(self, inner: sqlite3.Connection) -> None:
         self.inner = inner
         self.fails_at: int | None = None
+        self.rollbacks_fail = 0
         self.statements = 0
 
     @property
@@ -48,6 +49,9 @@ class FailingConnection:
 
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:
         self._count(sql)
+        if sql == "ROLLBACK" and self.rollbacks_fail:
+            self.rollbacks_fail -= 1
+            raise sqlite3.OperationalError("disk I/O error")
         return self.inner.execute(sql, tuple(parameters))
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
@@ -130,6 +134,19 @@ def test_a_ratchet_that_fails_at_any_statement_leaves_nothing(tmp_path: Path, op
         step += 1
         assert [row.seq for row in journal.ratchet((ratchet(ONE, step),))] == [4 + step]
     assert step > 5
+
+
+def test_a_rollback_that_fails_too_bars_no_later_write(open_journal: Open) -> None:
+    journal = open_journal()
+    write(journal, armed(ONE), *entry_facts(ONE), filled(ONE))
+    disk = failing(journal)
+    disk.arm(6)
+    disk.rollbacks_fail = 1
+    with pytest.raises(JournalUnwritable, match="disk I/O error"):
+        journal.commit(everything(journal))
+    disk.arm(None)
+    assert [row.seq for row in journal.ratchet((ratchet(ONE, 1),))] == [5]
+    assert [row.seq for row in journal.events()] == [1, 2, 3, 4, 5]
 
 
 def test_a_disk_that_cannot_be_read_says_so(open_journal: Open) -> None:
