@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end import evidence
-from tests.end_to_end.daemon import PATIENCE_SECONDS, ROOT, Daemon, daemon, environment, robson
+from tests.end_to_end.daemon import PATIENCE_SECONDS, Daemon, daemon, environment, robson
 from tests.end_to_end.test_crash import assert_sound, enter
 
 SYNTHETIC = ("--feed", "synthetic", "--speed", "8")
-NOBODY = 65534
 
 
 def assert_degraded(running: Daemon, *told: str) -> None:
@@ -221,43 +219,48 @@ def test_a_journal_whose_events_cannot_be_read_ends_with_74(stopped: Path) -> No
     assert "malformed" in done.stderr
 
 
-def test_a_journal_that_may_not_be_read_ends_with_74(public_state: Path) -> None:
-    (public_state / "robson.db").chmod(0)
-    done = as_nobody(public_state)
-    assert done.returncode == 74, done.stderr
-    assert str(public_state / "robson.db") in done.stderr
-    assert "permission denied" in done.stderr
-
-
 @pytest.fixture
-def public_state(stopped: Path) -> Iterator[Path]:
-    """The same, in the hands of a user who is not allowed everything."""
+def obedient() -> tuple[str, ...]:
+    """What to put before a command so that modes bind it, also where the tests run as root."""
     if os.geteuid() != 0:
-        yield stopped
-        return
-    place = Path(tempfile.mkdtemp(prefix="robson-disk-"))
-    place.chmod(0o755)
-    moved = Path(shutil.move(stopped, place / "state"))
-    for path in (moved, *moved.iterdir()):
-        os.chown(path, NOBODY, NOBODY)
-    yield moved
-    shutil.rmtree(place)
+        return ()
+    prefix = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    if shutil.which("setpriv") is None or subprocess.run([*prefix, "true"], check=False).returncode:
+        pytest.skip("root's rights cannot be dropped")
+    return prefix
 
 
-def as_nobody(state: Path) -> subprocess.CompletedProcess[str]:
-    user = NOBODY if os.geteuid() == 0 else None
-    command = [sys.executable, "-m", "robson"]
-    try:
-        subprocess.run([*command, "--version"], cwd="/", env=environment(), user=user, capture_output=True, check=True)
-    except (PermissionError, subprocess.CalledProcessError):
-        pytest.skip(f"others may not read {sys.executable} or {ROOT}")
-    return subprocess.run(
-        [*command, "run", *SYNTHETIC, "--state-dir", str(state)],
-        cwd="/",
+def test_a_journal_that_may_not_be_read_ends_with_74(stopped: Path, obedient: tuple[str, ...]) -> None:
+    (stopped / "robson.db").chmod(0)
+    done = subprocess.run(
+        [*obedient, sys.executable, "-m", "robson", "run", *SYNTHETIC, "--state-dir", str(stopped)],
         env=environment(),
-        user=user,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
         check=False,
     )
+    assert done.returncode == 74, done.stderr
+    assert f"{stopped / 'robson.db'} could not be opened" in done.stderr
+    assert "permission denied" in done.stderr
+
+
+def test_a_journal_that_may_only_be_read_starts_degraded_and_mends(
+    stopped: Path, tmp_path: Path, obedient: tuple[str, ...]
+) -> None:
+    running = Daemon(stopped, *SYNTHETIC, "--socket", str(tmp_path / "s.sock"))
+    running.socket, running.prefix = tmp_path / "s.sock", obedient
+    modes = {path: path.stat().st_mode for path in (*stopped.iterdir(), stopped)}
+    for path in modes:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        running.start()
+        assert_degraded(running, "robson.db", "permission denied")
+        assert [view["state"] for view in running.ok("status")["positions"]] == ["Armed"]
+        for path, mode in modes.items():
+            path.chmod(mode)
+        assert_mended(running, 1)
+        running.arm()
+    finally:
+        running.end()
+        stopped.chmod(0o700)
