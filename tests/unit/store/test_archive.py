@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from robson.control.sequence import event_line
 from robson.domain.errors import JournalUnusable, JournalUnwritable, StorageError
 from robson.domain.events import Notice
 from robson.domain.values import PositionId
@@ -68,6 +69,9 @@ def test_whole_runs_move_and_the_rest_stays_without_a_gap(path: Path, open_journ
     for line, row in zip(archived(path), before, strict=False):
         assert (line["event"], line["position_id"], line["data"]) == (row.type, row.position_id, row.data)
         assert line["at"] == row.at.isoformat().replace("+00:00", "Z")
+    files = sorted((path.parent / "archive").glob("*.jsonl.gz"))
+    octets = b"".join(gzip.decompress(file.read_bytes()) for file in files)
+    assert octets == b"".join(event_line(row) + b"\n" for row in before[: 2 * ROWS])
     pad(journal, 1)
     assert journal.events()[-1].seq == last + 1
 
