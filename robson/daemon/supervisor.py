@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from robson.daemon import course
+from robson.daemon.archiving import archive_oldest
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import rebuild_stop, tell_protected
@@ -16,7 +17,7 @@ from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
 from robson.domain.account import PairAccount
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import JournalUnusable, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
@@ -37,12 +38,13 @@ _log = structlog.get_logger("robson.supervisor")
 class Supervisor:
     """Owns all lives; the executor's book."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, *, keep_events: int = 0) -> None:
         self.around = around
         self.lives: dict[str, Life] = {}
         around.lives = self.lives
         self.recovered = trio.Event()
         self.vigil = Vigil(around)
+        self.keep_events = keep_events
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
@@ -201,6 +203,8 @@ class Supervisor:
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.market.make_up)
+            nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
@@ -253,7 +257,11 @@ class Supervisor:
         record = self.around.record
         if record.degraded is not None:
             return life.position
-        return record.journal.position(life.position.position_id) or life.position
+        try:
+            return record.journal.position(life.position.position_id) or life.position
+        except JournalUnusable as error:
+            _log.error("journal_unreadable", position_id=life.position.position_id, error=str(error))
+            return life.position
 
     # --- the operator's exits ----------------------------------------------------------------------------------------
 

@@ -1,15 +1,11 @@
 """Who counts the seconds: whether each position in the market has a fresh price, a live monitor and a venue."""
 
-from decimal import Decimal
-
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.unprotected import Exposure, as_decimal
 from robson.domain.events import Notice
 from robson.domain.position import Active, Exiting
 from robson.domain.values import PositionId
-
-EVENTS_MAX = 1_000_000
 
 
 class Vigil:
@@ -41,8 +37,7 @@ class Vigil:
 
     def stored_seconds(self, position_id: str) -> float:
         """The same from the journal's notices, for a position that is over or was recovered."""
-        rows = self.around.record.journal.events(position_id=PositionId(position_id), limit=EVENTS_MAX)
-        return float(sum((Decimal(row.data["seconds"]) for row in rows if row.type == "unprotected"), Decimal(0)))
+        return float(self.around.record.journal.unprotected_seconds(PositionId(position_id)))
 
     def review(self, life: Life) -> None:
         """See whether a position is protected now; the end of an unprotected interval is told."""

@@ -13,6 +13,7 @@ from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.engine.sizing import size
 from robson.ports import Commit
+from robson.ports.journal import Twin
 from robson.protocol import PROTOCOL_VERSION
 from robson.protocol import requests as ask
 from robson.protocol import results as give
@@ -76,7 +77,10 @@ class Window:
                 if after is None
                 else f"every stop is rebuilt, {after:.2f} s after the start",
             ),
-            "journal": give.Check(ok=around.record.degraded is None, detail=around.record.degraded or "writable"),
+            "journal": give.Check(
+                ok=around.record.degraded is None, detail=around.record.degraded or around.record.remark or "writable"
+            ),
+            "copies": _copies(around.record.twin),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
             "venue": give.Check(
                 ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
@@ -199,6 +203,10 @@ class Window:
         chosen = PositionId(position_id) if position_id is not None else None
         return self._around.record.journal.events(from_seq=from_seq, limit=limit, position_id=chosen)
 
+    def oldest_seq(self) -> int:
+        """The first seq that is not in the archive, 1 before the first."""
+        return self._around.record.journal.oldest_seq()
+
     def last_seq(self) -> int:
         """The newest committed seq, 0 before the first."""
         return self._around.record.last_seq
@@ -214,3 +222,10 @@ class Window:
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply stored under a key, also by an earlier run."""
         return self._around.record.journal.stored_reply(key)
+
+
+def _copies(twin: Twin | None) -> give.Check:
+    """Not in order while another daemon has a copy of the journal, or may have one on another machine."""
+    if twin is None:
+        return give.Check(ok=True, detail="no other daemon has this journal")
+    return give.Check(ok=twin.in_use is False, detail=twin.told)

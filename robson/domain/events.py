@@ -201,6 +201,7 @@ NOTICE_TYPES = (
     "exit_refused",
     "journal_degraded",
     "journal_recovered",
+    "journal_copied",
     "drift_found",
     "unprotected",
     "recovered",

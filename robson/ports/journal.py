@@ -64,6 +64,29 @@ class PairRecord(Value):
     carried_quote: Decimal = ZERO
 
 
+class Twin(Value):
+    """Another place at which this journal was opened; two daemons on two copies would look after the same positions.
+
+    `in_use` is whether a daemon holds it now, None where that cannot be known: on another machine.
+    """
+
+    place: str
+    in_use: bool | None
+    told: str
+    host: str = ""
+
+
+class Archiving(Protocol):
+    """Events that are in a file already, and still in the journal."""
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """What goes into the log: the file, first_seq and last_seq."""
+
+    def finish(self) -> None:
+        """Take them out of the journal; raises JournalUnwritable. Before it nothing has happened to them."""
+
+
 class Commit(Value):
     """Everything that one decision writes, in one durable transaction.
 
@@ -107,6 +130,27 @@ class Journal(Protocol):
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         """Write trailing_stop_updated facts cheaply: a crash may lose the last of them, never reorder them."""
 
+    def upkeep(self) -> str | None:
+        """Called every few seconds: raises JournalUnwritable where a commit would, without writing.
+
+        Gives a remark for the operator, or None.
+        """
+
+    def twin(self) -> Twin | None:
+        """Whether a copy of the journal is, or may be, in use elsewhere; raises JournalUnusable."""
+
+    def oldest_seq(self) -> int:
+        """The first seq that `events` can give, 1 before the first event."""
+
+    def archive_oldest(self, keep: int) -> Archiving | None:
+        """Copy the oldest events to a file, durably; None when there are too few beyond `keep`, or when one is needed.
+
+        Raises StorageError, and leaves the journal as it was.
+        """
+
+    def reopen(self) -> None:
+        """Open for writing what could only be read at start; raises JournalUnwritable. Otherwise nothing to do."""
+
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
     ) -> Sequence[Recorded]:
@@ -117,6 +161,9 @@ class Journal(Protocol):
 
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""

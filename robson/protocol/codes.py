@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "unknown_strategy": "no detector has this name",
     "unknown_position": "no position has this id",
     "unknown_event_type": "`types` named something that is never sent",
+    "events_archived": "events before `oldest_seq` are no longer in the journal but in its archive",
     "already_subscribed": "the connection has a subscription already",
     "wrong_state": "the position's state does not allow it",
     "panic_latched": "nothing enters before `resume`",

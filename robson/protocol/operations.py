@@ -96,6 +96,9 @@ class Operations(Protocol):
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         """At most `limit` committed rows with seq >= from_seq, ascending; an unknown position has none."""
 
+    def oldest_seq(self) -> int:
+        """The first seq that `read_events` can give, 1 before the first."""
+
     def last_seq(self) -> int:
         """The newest committed seq, 0 before the first."""
 

@@ -195,7 +195,7 @@ class EventsRequest(Request, tag="events"):
     """Events and notices as the journal keeps them, ascending, without gaps."""
 
     position_id: Annotated[Name | None, Meta(description="this position's only")] = None
-    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; 1 if omitted")] = None
+    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; oldest_seq if omitted")] = None
     limit: Annotated[Limit | None, Meta(description="at most so many; 10,000 if omitted")] = None
 
 

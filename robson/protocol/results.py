@@ -12,6 +12,9 @@ Mode = Literal["paper", "live"]
 DaemonState = Literal["recovering", "degraded", "live"]
 
 
+_OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
+
+
 class Result(Value):
     """What a command gives."""
 
@@ -224,9 +227,11 @@ class EventsResult(Result):
     events: tuple[EventLine, ...]
     next_seq: Annotated[int, Meta(description="from_seq of the next page")]
     last_seq: Annotated[int, Meta(description="the newest committed seq, 0 before the first")]
+    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
 
 
 class SubscribeResult(Result):
     """The subscription stands; event lines follow."""
 
     from_seq: int
+    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1

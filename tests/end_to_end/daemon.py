@@ -125,6 +125,7 @@ class Daemon:
         self.state = state
         self.socket = state / "robson.sock"
         self.arguments = arguments
+        self.prefix: tuple[str, ...] = ()
         self.env = environment(env)
         self.log = state.with_name(state.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -140,7 +141,7 @@ class Daemon:
         """Start the process without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "robson", "run", "--state-dir", str(self.state), *self.arguments],
+                [*self.prefix, sys.executable, "-m", "robson", "run", "--state-dir", str(self.state), *self.arguments],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

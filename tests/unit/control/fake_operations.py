@@ -39,6 +39,7 @@ class FakeOperations:
         self.refusal: Exception | None = None
         self.refusal_after_commit: Exception | None = None
         self.latched = False
+        self.oldest = 1
         self.ready = True
         self.close_begun = trio.Event()
         self.let_close_go = trio.Event()
@@ -160,6 +161,9 @@ class FakeOperations:
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         rows = (row for row in self.rows[max(0, from_seq - 1) :] if position_id in {None, row.position_id})
         return [row for row, _ in zip(rows, range(limit), strict=False)]
+
+    def oldest_seq(self) -> int:
+        return self.oldest
 
     def last_seq(self) -> int:
         return len(self.rows)

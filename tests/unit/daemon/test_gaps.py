@@ -42,7 +42,9 @@ class Outage:
 
     async def miss(self, *prices: str, seconds: float = 20) -> None:
         """Prices that nobody sees, so many seconds apart."""
-        down = Rig(self.directory, journal=self.journal, settings=EXACT, feed=self.feed)
+        elsewhere = self.directory / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        down = Rig(elsewhere, settings=EXACT, feed=self.feed)
         for price in prices:
             down.tick(price)
             await trio.sleep(seconds)
