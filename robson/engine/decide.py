@@ -18,7 +18,10 @@ from robson.domain.stimuli import (
     ExitExecuted,
     ExitRequested,
     FaultFound,
+    FilledElsewhere,
     FlatProved,
+    HoldingAdopted,
+    ReleaseRequested,
     RemainderFound,
     SignalArrived,
     SignalFailed,
@@ -27,6 +30,7 @@ from robson.domain.stimuli import (
     StopMoved,
 )
 from robson.domain.values import ExitReason, Value
+from robson.engine.elsewhere import adopt, fill_elsewhere, filled_elsewhere, release
 from robson.engine.evolve import evolve
 from robson.engine.exits import exit_orders
 from robson.engine.judgements import (
@@ -100,6 +104,10 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
             return (PositionDisarmed(),), ()
         case ExitRequested():
             _wrong_state(position, "close", "nothing is in the market yet: use disarm")
+        case ReleaseRequested():
+            _wrong_state(position, "be released", "nothing is in the market yet: use disarm")
+        case HoldingAdopted():
+            return adopt(position, stimulus)
         case FaultFound():
             return fault(stimulus)
         case (
@@ -108,6 +116,7 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
             | StopMoved()
             | StopHit()
             | ExitExecuted()
+            | FilledElsewhere()
             | RemainderFound()
             | FlatProved()
         ):
@@ -124,8 +133,10 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             return refuse(state.signal, state.trigger, stimulus)
         case ExitRequested():
             return ((ExitTriggered(reason=stimulus.reason),) if state.trigger is None else ()), ()
-        case SignalArrived():
+        case SignalArrived() | HoldingAdopted():
             _wrong_state(position, "take a signal", "its entry is already on its way")
+        case ReleaseRequested():
+            _wrong_state(position, "be released", "its entry is on its way: use close")
         case DisarmRequested():
             _wrong_state(position, "be disarmed", "its entry is on its way: use close")
         case FaultFound():
@@ -137,6 +148,7 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             | StopMoved()
             | StopHit()
             | ExitExecuted()
+            | FilledElsewhere()
             | RemainderFound()
             | FlatProved()
         ):
@@ -161,13 +173,17 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
                 crossed_at=stimulus.crossed_at,
             )
             before = follow(position.side, state.trail, moved)
-            placed, orders = leave(position, state.entry.quantity, state.entry.fees_by_asset, stimulus.exit_terms)
+            placed, orders = leave(position, state.entry, state.reduction, stimulus.exit_terms)
             return (*before, triggered, *placed), orders
         case ExitRequested():
             before = follow(position.side, state.trail, stimulus.trail) if stimulus.trail else ()
-            placed, orders = leave(position, state.entry.quantity, state.entry.fees_by_asset, stimulus.exit_terms)
+            placed, orders = leave(position, state.entry, state.reduction, stimulus.exit_terms)
             return (*before, ExitTriggered(reason=stimulus.reason), *placed), orders
-        case SignalArrived():
+        case FilledElsewhere():
+            return fill_elsewhere(stimulus), ()
+        case ReleaseRequested():
+            return release(position, state.entry, stimulus), ()
+        case SignalArrived() | HoldingAdopted():
             _wrong_state(position, "take a signal", "it is already in the market")
         case DisarmRequested():
             _wrong_state(position, "be disarmed", "it is in the market: use close")
@@ -183,14 +199,18 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
     match stimulus:
         case ExitExecuted():
             return record_exit(state.exit, stimulus), ()
+        case FilledElsewhere():
+            return filled_elsewhere(stimulus), ()
         case RemainderFound():
             return exit_orders(position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms)
         case FlatProved():
             return settle(position, state, stimulus), ()
         case ExitRequested() | StopHit():
             return NOTHING
-        case SignalArrived():
+        case SignalArrived() | HoldingAdopted():
             _wrong_state(position, "take a signal", "it is leaving the market")
+        case ReleaseRequested():
+            _wrong_state(position, "be released", "it is leaving the market by itself")
         case DisarmRequested():
             _wrong_state(position, "be disarmed", "it is leaving the market")
         case FaultFound():
@@ -203,8 +223,10 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
 
 def _closed(position: Position, stimulus: Stimulus) -> Outcome:
     match stimulus:
-        case SignalArrived():
+        case SignalArrived() | HoldingAdopted():
             _wrong_state(position, "take a signal", "arm a new one")
+        case ReleaseRequested():
+            _wrong_state(position, "be released", "it is over")
         case DisarmRequested():
             _wrong_state(position, "be disarmed", "it is over")
         case ExitRequested(reason=ExitReason.OPERATOR_CLOSE):
@@ -217,6 +239,7 @@ def _closed(position: Position, stimulus: Stimulus) -> Outcome:
             | StopMoved()
             | StopHit()
             | ExitExecuted()
+            | FilledElsewhere()
             | RemainderFound()
             | FlatProved()
             | FaultFound()
@@ -242,12 +265,20 @@ def _error(position: Position, state: Error, stimulus: Stimulus) -> Outcome:
             return refuse(state.signal, state.exit.trigger if state.exit else None, stimulus)
         case ExitExecuted() if state.exit is not None:
             return record_exit(state.exit, stimulus), ()
-        case SignalArrived():
+        # A person was asked for, and perhaps has closed it by hand.
+        case FilledElsewhere() if state.entry is not None:
+            return fill_elsewhere(stimulus), ()
+        case ReleaseRequested():
+            if state.entry is None:
+                _wrong_state(position, "be released", "nothing is known of what it holds: use disarm or close")
+            return release(position, state.entry, stimulus), ()
+        case SignalArrived() | HoldingAdopted():
             _wrong_state(position, "take a signal", f"it needs a person: {state.message}")
         case (
             EntryExecuted()
             | EntryRefused()
             | ExitExecuted()
+            | FilledElsewhere()
             | SignalFailed()
             | StopMoved()
             | StopHit()

@@ -86,17 +86,14 @@ def next_step(
 def held_by(position: Position, base: str) -> Decimal:
     """The base that a long's own fills left it, after fees taken in base."""
     assert position.entry is not None, position
+    out = position.reduction
     held = position.entry.quantity - position.entry.fees_by_asset.get(base, ZERO)
-    if position.exit is not None:
-        held -= position.exit.quantity + position.exit.fees_by_asset.get(base, ZERO)
-    return held
+    return held - out.quantity - out.fees_by_asset.get(base, ZERO)
 
 
 def bought_back_by(position: Position, base: str) -> Decimal:
-    """The base that a short's own exit fills brought in, after fees taken in base."""
-    if position.exit is None:
-        return ZERO
-    return position.exit.quantity - position.exit.fees_by_asset.get(base, ZERO)
+    """The base that was bought back of a short so far, after fees taken in base."""
+    return position.reduction.quantity - position.reduction.fees_by_asset.get(base, ZERO)
 
 
 def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:

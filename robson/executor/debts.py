@@ -9,13 +9,11 @@ from robson.domain.values import ZERO, Side
 
 def brought_in(position: Position, instrument: Instrument, asset: str) -> Decimal:
     """What the exit fills of a position brought in of the asset that it owes, after fees."""
-    progress = position.exit
-    if progress is None:
-        return ZERO
+    out = position.reduction
     if position.side is Side.SHORT and asset == instrument.base:
-        return progress.quantity - progress.fees_by_asset.get(asset, ZERO)
+        return out.quantity - out.fees_by_asset.get(asset, ZERO)
     if position.side is Side.LONG and asset == instrument.quote:
-        return progress.quote - progress.fees_by_asset.get(asset, ZERO)
+        return out.quote - out.fees_by_asset.get(asset, ZERO)
     return ZERO
 
 
