@@ -111,6 +111,7 @@ class ExitFilled(Event, tag="exit_filled"):
 
     `elsewhere` is null for an order of ours; otherwise closed_elsewhere or liquidated, and the ids are that order's.
     An Active position that was only reduced elsewhere stays Active.
+    Its exit_order_placed names the order side: the last short out may sell again what was bought too much.
     """
 
     client_order_id: ClientOrderId

@@ -84,11 +84,15 @@ class ExitOrder(Value):
 
 
 class Reduction(Value):
-    """What has been sold of a long or bought back of a short so far, by whomever; `quantity` in base."""
+    """What has been sold of a long or bought back of a short so far, by whomever; `quantity` in base.
+
+    `returned` is what a short's exit has bought too much and sold again.
+    """
 
     quantity: Decimal = ZERO
     quote: Decimal = ZERO
     fees_by_asset: dict[str, Decimal] = {}
+    returned: Decimal = ZERO
 
     @property
     def average(self) -> Decimal | None:
@@ -100,6 +104,7 @@ class ExitProgress(Value):
     """How far the exit has come; `quantity` (base) and `quote` are what its orders executed so far.
 
     `elsewhere` is set once an order that was not ours executed a part of it.
+    `returned` is the base that a short's exit bought beyond what it owed and sold again.
     """
 
     trigger: Trigger
@@ -108,6 +113,7 @@ class ExitProgress(Value):
     quote: Decimal = ZERO
     fees_by_asset: dict[str, Decimal] = {}
     elsewhere: ExitReason | None = None
+    returned: Decimal = ZERO
 
     @property
     def attempt(self) -> int:
@@ -254,7 +260,7 @@ class Position(Value):
         if out is None:
             reduction: Reduction = getattr(self.state, "reduction", Reduction())
             return reduction
-        return Reduction(quantity=out.quantity, quote=out.quote, fees_by_asset=out.fees_by_asset)
+        return Reduction(quantity=out.quantity, quote=out.quote, fees_by_asset=out.fees_by_asset, returned=out.returned)
 
     @property
     def fees_by_asset(self) -> dict[str, Decimal]:

@@ -202,7 +202,9 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
         case FilledElsewhere():
             return filled_elsewhere(stimulus), ()
         case RemainderFound():
-            return exit_orders(position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms)
+            return exit_orders(
+                position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side
+            )
         case FlatProved():
             return settle(position, state, stimulus), ()
         case ExitRequested() | StopHit():
