@@ -134,6 +134,10 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
         dust_base=total - baseline,
         carried_base=min(known.carried_base, account.base.borrowed),
         carried_quote=min(known.carried_quote, account.quote.borrowed),
+        # What the trader has repaid meanwhile must not hide a loan of ours later.
+        handed_base=min(known.handed_base, account.base.borrowed),
+        handed_quote=min(known.handed_quote, account.quote.borrowed),
+        judged_trade_id=known.judged_trade_id,
     )
 
 

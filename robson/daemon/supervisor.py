@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from robson.daemon import course
+from robson.daemon.drift import DriftWatch
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import finish_exits, rebuild_stop
@@ -42,6 +43,8 @@ class Supervisor:
         around.lives = self.lives
         self.recovered = trio.Event()
         self.vigil = Vigil(around)
+        self.drift = DriftWatch(around, self._repay_strays)
+        around.explain = self.drift.explain
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
@@ -186,6 +189,7 @@ class Supervisor:
             self._nursery = nursery
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.drift.run, self.recovered)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)

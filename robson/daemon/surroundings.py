@@ -1,9 +1,9 @@
 """What every position of one daemon shares: the clock, the venue, the market, the record and the other positions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 import trio
 
@@ -14,7 +14,7 @@ from robson.domain.errors import Rejected, RuleError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Side
+from robson.domain.values import ZERO, PositionId, Side
 from robson.engine.exits import interest_estimate
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
@@ -24,6 +24,14 @@ from robson.ports import Clock, Venue
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
+
+
+# What orders elsewhere have to do with a holding that is gone.
+Verdict = Literal["settled", "wait", "unexplained"]
+
+
+async def _nobody_knows(_position_id: PositionId) -> Verdict:
+    return "unexplained"
 
 
 class Housemate(Protocol):
@@ -37,7 +45,10 @@ class Housemate(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it)."""
+    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it).
+
+    `explain` asks for the orders elsewhere that took what an Exiting position should hold or owe.
+    """
 
     clock: Clock
     venue: Venue
@@ -51,6 +62,7 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -95,7 +107,7 @@ class Surroundings:
         base, pair = self.instruments[symbol].base, self.record.pair(symbol)
         expected = ZERO
         if pair is not None:
-            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base
+            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base - pair.handed_base
         for position in self.on_pair(symbol, but=""):
             if position.entry is None:
                 continue

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from robson.domain.account import InterestCharge
+import msgspec
+
+from robson.domain.account import InterestCharge, PairAccount
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.values import EXACT, ZERO, Side
+from robson.ports import PairRecord
 
 # An ON_BORROW charge is booked with the order that caused it; clocks of venue and fill may differ a little.
 BORROW_CHARGE_SLACK = timedelta(seconds=10)
@@ -18,6 +21,18 @@ UNIT = Decimal("0.00000001")
 def cut_to_unit(amount: Decimal) -> Decimal:
     """An amount of an asset as the venue can take it: eight digits, cut."""
     return amount.quantize(UNIT, rounding=ROUND_DOWN, context=EXACT)
+
+
+def without_handed(account: PairAccount, pair: PairRecord | None) -> PairAccount:
+    """The account without the principal that is the trader's own; interest cannot be told apart and stays."""
+    if pair is None or not (pair.handed_base or pair.handed_quote):
+        return account
+    base, quote = account.base, account.quote
+    return PairAccount(
+        symbol=account.symbol,
+        base=msgspec.structs.replace(base, borrowed=max(base.borrowed - pair.handed_base, ZERO)),
+        quote=msgspec.structs.replace(quote, borrowed=max(quote.borrowed - pair.handed_quote, ZERO)),
+    )
 
 
 def brought_in(position: Position, instrument: Instrument, asset: str) -> Decimal:
