@@ -130,7 +130,7 @@ class Supervisor:
         """Arm a position: everything that can be checked is checked before it exists."""
         around = self.around
         assert self._nursery is not None, "armed before the supervisor ran"
-        self._refuse_arming()
+        self.refuse_arming()
         filled = around.strategies.validate(strategy, params)
         try:
             await around.instrument(symbol)
@@ -150,17 +150,23 @@ class Supervisor:
         fact = Fact(position_id=position_id, at=around.clock.now(), event=armed)
         position = evolve(None, fact)
         try:
-            self._refuse_arming()  # once more: the latch may have been set while the venue was asked
+            self.refuse_arming()  # once more: the latch may have been set while the venue was asked
             around.record.write(Commit(facts=(fact,), positions=(position,), reply=reply(position_id)))
         except RuleError:
             with trio.CancelScope(shield=True):
                 await around.market.release(symbol)
             raise
+        return self.begin(position)
+
+    def begin(self, position: Position) -> Life:
+        """Look after a new position that is in the journal and whose symbol is subscribed."""
+        assert self._nursery is not None, "begun before the supervisor ran"
         life = self._adopt(position)
         self._nursery.start_soon(self._guarded, life)
         return life
 
-    def _refuse_arming(self) -> None:
+    def refuse_arming(self) -> None:
+        """Raise RuleError when no new position may begin now."""
         record = self.around.record
         if record.latched:
             raise RuleError("panic_latched", "the panic latch is set", hint="`robsonctl resume` releases it")

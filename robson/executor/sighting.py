@@ -111,7 +111,7 @@ class Balance:
     def __init__(self, sight: Sight) -> None:
         base, pair, leg = sight.instrument.base, sight.pair, sight.account.base
         self.is_long = sight.positions[0].side is Side.LONG
-        self.shares = tuple((position, _share(position, base)) for position in sight.positions)
+        self.shares = tuple((position, share_of(position, base)) for position in sight.positions)
         self.ours = sum((share for _, share in self.shares), ZERO)
         self.own = pair.baseline_base + pair.dust_base + pair.surplus_base
         # Debts that no live position explains are known, and belong to nobody's holding.
@@ -123,7 +123,8 @@ class Balance:
         self.tolerance = sight.instrument.smallest_sellable(sight.price) + leg.interest + charged
 
 
-def _share(position: Position, base: str) -> Decimal:
+def share_of(position: Position, base: str) -> Decimal:
+    """The base that a long's own fills left it, or that a short's own fills left it owing; never negative."""
     assert position.entry is not None, position.position_id
     if position.side is Side.LONG:
         return max(held_by(position, base), ZERO)
