@@ -113,7 +113,9 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
         degraded=around.record.degraded,
         unexplained_debt=max(stray_loans(account, around).values(), default=ZERO),
     )
-    return entry, () if neighbours else (_baseline(life, account),)
+    # What a stray loan brought in is nobody's holding: it goes with its repayment.
+    counts = not neighbours and entry.unexplained_debt <= 0
+    return entry, (_baseline(life, account),) if counts else ()
 
 
 def _baseline(life: Life, account: PairAccount) -> PairRecord:
