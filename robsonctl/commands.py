@@ -149,7 +149,7 @@ def adopt(session: Session) -> int:
     result = decode(raw, give.AdoptResult)
     given = (
         (options.side, f"side {side}"),
-        (options.entry_price, f"entry price {plain(result.entry_price)}, the present"),
+        (options.entry_price, f"entry price {plain(result.entry_price)}, the present one"),
     )
     taken = ", ".join(words for value, words in given if not value)
 
