@@ -77,10 +77,11 @@ class DriftWatch:
     async def explain(self, position_id: PositionId) -> Verdict:
         """For an Exiting position whose holding or debt is gone: whether orders elsewhere explain it.
 
-        "wait" until the same finding is a minute old, then "settled": the position has felt the fills. "unexplained"
-        is for a person. Raises VenueError or TooSlowError while the venue cannot be asked.
+        The caller holds the pair's exit lane, so that no other exit takes a step meanwhile. "wait" until the same
+        finding is a minute old, then "settled": the position has felt the fills. "unexplained" is for a person. Raises
+        VenueError or TooSlowError while the venue cannot be asked.
         """
-        sight = await self._see(self.around.lives[position_id].position.symbol, leaving=position_id)
+        sight = await self._see(self.around.lives[position_id].position.symbol, leaving=True)
         if sight is None:
             return "wait"
         found = tuple(f for f in drift.compare(sight) if any(share[0] == position_id for share in f.fills))
@@ -100,21 +101,21 @@ class DriftWatch:
     def _lives(self) -> list[Life]:
         return [life for life in self.around.lives.values() if isinstance(life, Life)]
 
-    def _quiet(self, symbol: str, leaving: PositionId | None) -> tuple[Position, ...]:
-        """Our positions on the pair; none while one is on its way in or out, or an order is out."""
+    def _quiet(self, symbol: str, *, leaving: bool) -> tuple[Position, ...]:
+        """Our positions on the pair; none while one is on its way in or (unless `leaving`) out, or an order is out."""
         on_pair = self.around.on_pair(symbol, but="")
         if any(intent.order.symbol == symbol for intent in self.around.record.open_intents()):
             return ()
         for position in on_pair:
             if isinstance(position.state, Entering) or position.entry is None:
                 return ()
-            if isinstance(position.state, Exiting) and position.position_id != leaving:
+            if isinstance(position.state, Exiting) and not leaving:
                 return ()
         return tuple(on_pair)
 
-    async def _see(self, symbol: str, leaving: PositionId | None = None) -> Sight | None:
+    async def _see(self, symbol: str, *, leaving: bool = False) -> Sight | None:
         """One look; None when orders are out, or went out meanwhile, or an order is not shown by the venue yet."""
-        around, before = self.around, self._quiet(symbol, leaving)
+        around, before = self.around, self._quiet(symbol, leaving=leaving)
         if not before:
             return None
         entries = [position.entry for position in before if position.entry is not None]
@@ -133,7 +134,7 @@ class DriftWatch:
             return None
         with trio.fail_after(QUERY_TIMEOUT_SECONDS):
             liquidations = await around.venue.liquidations(symbol, since)
-        if _outline(self._quiet(symbol, leaving)) != _outline(before):
+        if _outline(self._quiet(symbol, leaving=leaving)) != _outline(before):
             return None
         known = around.principal(symbol, instrument.quote) + pair.carried_quote + pair.handed_quote
         sight = Sight(
@@ -246,7 +247,10 @@ class DriftWatch:
 
 def _outline(positions: tuple[Position, ...]) -> tuple[tuple[object, ...], ...]:
     """What must not change while the venue is asked; a stop that moves does not matter."""
-    return tuple((position.position_id, position.state_name, position.reduction) for position in positions)
+    return tuple(
+        (position.position_id, position.state_name, position.reduction, position.exit and len(position.exit.orders))
+        for position in positions
+    )
 
 
 def _only(positions: tuple[Position, ...]) -> PositionId | None:

@@ -325,6 +325,21 @@ async def test_an_exit_that_finds_its_holding_sold_by_hand_is_settled_by_those_f
         assert "position_error" not in rig.events(position_id)
 
 
+async def test_two_exits_that_find_their_holdings_sold_by_hand_do_not_wait_for_each_other(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with Rig(tmp_path, settings=EXACT).running() as rig:
+        both = [await rig.active(), await rig.active()]
+        await by_hand.trade(rig.paper, SELL, (await held(rig)).quantize(Decimal("0.00001"), "ROUND_DOWN"))
+        rig.tick("93000")
+        for position_id in both:
+            await rig.until(position_id, "Closed", 300)
+            view = await rig.view(position_id)
+            assert (view.exit_reason, view.exit_price) == ("closed_elsewhere", Decimal(95_000))
+            assert rig.position(position_id) == rig.folded(position_id)
+        assert (await rig.paper.account("BTCUSDT")).quote.debt == 0
+
+
 async def test_an_error_that_a_person_has_cleared_away_is_closed(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with Rig(tmp_path, settings=RICH).running() as rig:
         position_id = await rig.active()
