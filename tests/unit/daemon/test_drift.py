@@ -215,6 +215,34 @@ async def test_a_neighbours_profit_that_repays_our_debt_is_no_drift(tmp_path: Pa
         assert kinds(rig) == []
 
 
+async def test_it_is_no_drift_after_a_restart_either(tmp_path: Path, autojump_clock: MockClock) -> None:
+    journal = MemoryJournal()
+    async with Rig(tmp_path, journal=journal, settings=EXACT).running() as rig:
+        first = await rig.active()
+        for _ in range(2):
+            await rig.active()
+        for price in ("97000", "99000"):
+            rig.tick(price)
+        assert (await rig.close(first)).outcome == "closed"
+    async with Rig(tmp_path, journal=journal.reopened(), settings=EXACT, feed=rig.feed).running() as again:
+        await pass_time(again, CONFIRMED + 60, "99000")
+        assert kinds(again) == []
+
+
+async def test_what_a_reduction_by_hand_left_owed_is_repaid_and_bars_nobody(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with Rig(tmp_path, settings=EXACT).running() as rig:
+        await rig.active()
+        owed = (await rig.paper.account("BTCUSDT")).quote.borrowed
+        await by_hand.trade(rig.paper, SELL, "0.03", borrows=True)
+        assert (await rig.paper.account("BTCUSDT")).quote.borrowed == owed
+        await pass_time(rig, CONFIRMED)
+        assert (await rig.paper.account("BTCUSDT")).quote.borrowed < owed - 2_800
+        other = await rig.arm()
+        assert (await rig.signal(other, "95000", "93500")).accepted
+
+
 async def test_hand_made_trades_that_cancel_out_are_reported_only(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with Rig(tmp_path, settings=EXACT).running() as rig:
         position_id = await rig.active()
@@ -408,6 +436,20 @@ async def test_nothing_is_concluded_while_the_venue_does_not_answer(tmp_path: Pa
         assert kinds(rig) == []
         rig.venue.mute = False
         await pass_time(rig, CONFIRMED + 60)
+        assert rig.position(position_id).state_name == "Closed"
+
+
+async def test_nothing_is_concluded_while_the_journal_cannot_be_written(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with Rig(tmp_path, settings=EXACT).running() as rig:
+        position_id = await rig.active()
+        rig.record.degraded = "the disk is full"
+        await by_hand.trade(rig.paper, SELL, (await held(rig)).quantize(Decimal("0.00001"), "ROUND_DOWN"))
+        await pass_time(rig, 300)
+        assert (rig.position(position_id).state_name, kinds(rig)) == ("Active", [])
+        rig.record.degraded = None
+        await pass_time(rig, 60)
         assert rig.position(position_id).state_name == "Closed"
 
 

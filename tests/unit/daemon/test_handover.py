@@ -214,6 +214,23 @@ async def test_released_a_long_is_the_traders_and_nobody_sells_it(tmp_path: Path
         assert again.position(other).state_name == "Closed"
 
 
+async def test_released_beside_another_position_it_is_no_drift_and_stays(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with Rig(tmp_path, settings=EXACT).running() as rig:
+        first, second = await rig.active(), await rig.active()
+        result = await release(rig, first)
+        for _ in range(40):
+            await trio.sleep(5)
+            rig.tick("95000")
+        assert "drift_found" not in rig.events()
+        by_hand.move(rig.paper, "USDT", "1000")
+        rig.tick("93500")
+        await rig.until(second, "Closed")
+        held = (await rig.paper.account("BTCUSDT")).base.free
+        assert result.quantity <= held < result.quantity + Decimal("0.0001")
+
+
 async def test_released_a_short_leaves_its_debt_to_the_trader(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with Rig(tmp_path, settings=EXACT).running() as rig:
         position_id = await rig.active(Side.SHORT, stop="96500")
