@@ -114,7 +114,7 @@ async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: M
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
         services.start_soon(_deliver, feed, market, supervisor.around.market.states)
-        services.start_soon(executor.run, supervisor)
+        services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import OrderSide, Role
@@ -156,3 +156,11 @@ class FaultyVenue:
 
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
         return await self.inner.interest(symbol, since)
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        if trio.current_time() < self.hidden_until:
+            return None
+        return await self.inner.order_of(symbol, venue_order_id)
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        return await self.inner.liquidations(symbol, since)

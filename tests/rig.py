@@ -170,7 +170,7 @@ class Rig:
     async def running(self, *, recovered: bool = True) -> AsyncIterator["Rig"]:
         """The daemon runs inside; leaving the block is the end of the process: nothing is flushed."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.executor.run, self.supervisor)
+            nursery.start_soon(self.executor.run, self.supervisor.book)
             await nursery.start(self.supervisor.run)
             if recovered:
                 await self.supervisor.recovered.wait()

@@ -10,7 +10,15 @@ from robson.daemon.gaps import tell_replayed
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.domain.position import Active, Position, Trail
 from robson.domain.sequence import StoredReply
-from robson.domain.stimuli import DisarmRequested, SignalArrived, SignalFailed, Stimulus, StopHit, StopMoved
+from robson.domain.stimuli import (
+    DisarmRequested,
+    ReleaseRequested,
+    SignalArrived,
+    SignalFailed,
+    Stimulus,
+    StopHit,
+    StopMoved,
+)
 from robson.engine.decide import Decision, decide
 from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
@@ -21,7 +29,7 @@ from robson.ports import Commit, Fill, Intent, PairRecord
 _log = structlog.get_logger("robson.position")
 
 # Without durability these may be refused; everything else protects, or tells what has already happened.
-REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested)
+REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested, ReleaseRequested)
 
 
 class Life:

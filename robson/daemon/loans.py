@@ -28,14 +28,17 @@ _log = structlog.get_logger("robson.loans")
 
 
 def stray_loans(account: PairAccount, around: Surroundings) -> dict[str, Decimal]:
-    """Principal beyond what the live positions on the pair borrowed and what departed ones left behind, by asset."""
+    """Principal beyond what the live positions on the pair borrowed and what departed ones left behind, by asset.
+
+    What the trader has borrowed, or was handed back, is no stray.
+    """
     instrument, pair = around.instruments[account.symbol], around.record.pair(account.symbol)
     strays = {}
-    for asset, leg, carried in (
-        (instrument.base, account.base, pair.carried_base if pair is not None else ZERO),
-        (instrument.quote, account.quote, pair.carried_quote if pair is not None else ZERO),
+    for asset, leg, known in (
+        (instrument.base, account.base, pair.carried_base + pair.handed_base if pair is not None else ZERO),
+        (instrument.quote, account.quote, pair.carried_quote + pair.handed_quote if pair is not None else ZERO),
     ):
-        beyond = cut_to_unit(leg.borrowed - around.principal(account.symbol, asset) - carried)
+        beyond = cut_to_unit(leg.borrowed - around.principal(account.symbol, asset) - known)
         if beyond > 0:
             strays[asset] = beyond
     return strays

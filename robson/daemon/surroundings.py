@@ -1,10 +1,10 @@
 """What every position of one daemon shares: the clock, the venue, the market, the record and the other positions."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import trio
@@ -17,7 +17,7 @@ from robson.domain.errors import Rejected, RuleError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Fence, Side
+from robson.domain.values import ZERO, Fence, PositionId, Side
 from robson.engine.exits import first_exit_quantity, interest_estimate
 from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
@@ -43,6 +43,14 @@ class AccountRead:
     asked_at: float
 
 
+# What orders elsewhere have to do with a holding that is gone.
+Verdict = Literal["settled", "wait", "unexplained"]
+
+
+async def _nobody_knows(_position_id: PositionId) -> Verdict:
+    return "unexplained"
+
+
 class Housemate(Protocol):
     """Another living position, as far as its neighbours need to know it."""
 
@@ -54,7 +62,10 @@ class Housemate(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it)."""
+    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it).
+
+    `explain` asks for the orders elsewhere that took what an Exiting position should hold or owe.
+    """
 
     clock: Clock
     venue: Venue
@@ -74,6 +85,7 @@ class Surroundings:
     # The newest read of each pair's account, and how many fills on it this run has learnt of.
     reads: dict[str, AccountRead] = field(default_factory=dict)
     fills: Counter[str] = field(default_factory=Counter)
+    explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -154,7 +166,7 @@ class Surroundings:
         base, pair = self.instruments[symbol].base, self.record.pair(symbol)
         expected = ZERO
         if pair is not None:
-            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base
+            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base - pair.handed_base
         for position in self.on_pair(symbol, but=""):
             if position.entry is None:
                 continue

@@ -148,7 +148,7 @@ class Window:
             position,
             self._around,
             trail=life.trail,
-            detail=self._doubt(position) or life.trouble or life.detail,
+            detail=self._doubt(position) or life.trouble or self._supervisor.drift.words(position) or life.detail,
             unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
         )
 

@@ -57,8 +57,9 @@ class EntryOrderPlaced(Event, tag="entry_order_placed"):
 class EntryFilled(Event, tag="entry_filled"):
     """The entry executed `quantity` (base) at the average `fill_price`; the stop is re-anchored to `trailing_stop`.
 
-    `borrowed` is the loan the venue made for this order, by asset; `trade_id` the feed's
-    last trade before the fill: what comes after it moves the stop.
+    A holding that was taken over had no order: both ids are empty, and `fill_price` is what the trader said.
+    `borrowed` is the loan the venue made for this order, by asset; `trade_id` the feed's last trade before the fill:
+    what comes after it moves the stop.
     """
 
     client_order_id: ClientOrderId
@@ -116,6 +117,8 @@ class ExitOrderPlaced(Event, tag="exit_order_placed"):
 class ExitFilled(Event, tag="exit_filled"):
     """An exit order executed `quantity` (base) at the average `fill_price`.
 
+    `elsewhere` is null for an order of ours; otherwise closed_elsewhere or liquidated, and the ids are that order's.
+    An Active position that was only reduced elsewhere stays Active.
     Its exit_order_placed names the order side: the last short out may sell again what was bought too much.
     """
 
@@ -126,10 +129,11 @@ class ExitFilled(Event, tag="exit_filled"):
     fees_by_asset: dict[str, Decimal]
     trade_id: int | None = None
     filled_at: datetime | None = None
+    elsewhere: ExitReason | None = None
 
 
 class PositionClosed(Event, tag="position_closed"):
-    """The position is flat and its debt is gone.
+    """The position is flat and its debt is gone, or (reason released) left to the trader.
 
     Money in quote: `realized_pnl` is gross, `net_pnl` is after `fees` and `interest`. `dust` is the base that was left
     because it is less than one sellable order.

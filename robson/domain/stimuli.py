@@ -143,6 +143,48 @@ class ExitExecuted(Value):
     filled_at: datetime | None = None
 
 
+class FilledElsewhere(Value):
+    """An order that is not ours has sold of a long or bought back of a short; `reason` is why that closes it.
+
+    `quantity` (base) and `quote` are this position's share, zero when a liquidation took it without a trade.
+    `closes` says that nothing sellable is left, or that it was liquidated.
+    """
+
+    reason: ExitReason
+    closes: bool
+    client_order_id: ClientOrderId
+    venue_order_id: str
+    quantity: Decimal
+    quote: Decimal
+    fees_by_asset: dict[str, Decimal]
+    trade_id: int | None = None
+    filled_at: datetime | None = None
+
+
+class HoldingAdopted(Value):
+    """The trader hands over what the pair's account holds (long) or owes (short); `quantity` in base.
+
+    `price` is the venue's present one, `entry_price` and `technical_stop` the trader's (all quote per base); `borrowed`
+    is the debt that goes with the holding, by asset.
+    """
+
+    quantity: Decimal
+    entry_price: Decimal
+    technical_stop: Decimal
+    price: Decimal
+    terms: EntryTerms
+    borrowed: dict[str, Decimal] = {}
+    trade_id: int | None = None
+    evidence: dict[str, Any] = {}
+
+
+class ReleaseRequested(Value):
+    """The operator takes the holding back as it is; `interest` in quote is what its loan has cost so far."""
+
+    instrument: Instrument
+    interest: Decimal = ZERO
+
+
 class RemainderFound(Value):
     """The account shows that `quantity` (base, whole steps) is still to be sold or bought back.
 
@@ -204,6 +246,9 @@ Stimulus = (
     | ExitRequested
     | DisarmRequested
     | ExitExecuted
+    | FilledElsewhere
+    | HoldingAdopted
+    | ReleaseRequested
     | RemainderFound
     | ExitsFound
     | FlatProved

@@ -15,12 +15,14 @@ from robson.domain.events import (
     TrailingStopUpdated,
 )
 from robson.domain.position import (
+    Active,
     Closed,
     Entry,
     Error,
     Exiting,
     ExitOrder,
     ExitProgress,
+    Reduction,
     Rejection,
     Result,
     Signal,
@@ -127,10 +129,30 @@ def add_fill(progress: ExitProgress, event: ExitFilled, side: Side) -> ExitProgr
         quote=progress.quote + (ZERO if returns else event.quantity * event.fill_price),
         fees_by_asset=add_amounts(progress.fees_by_asset, event.fees_by_asset),
         returned=progress.returned + (event.quantity if returns else ZERO),
+        elsewhere=event.elsewhere or progress.elsewhere,
     )
 
 
-def closed_by(state: Exiting, event: PositionClosed, fact: Fact) -> Closed:
+def reduce(reduction: Reduction, event: ExitFilled) -> Reduction:
+    """What is out of the market after one more fill, before an exit was decided."""
+    return Reduction(
+        quantity=reduction.quantity + event.quantity,
+        quote=reduction.quote + event.quantity * event.fill_price,
+        fees_by_asset=add_amounts(reduction.fees_by_asset, event.fees_by_asset),
+    )
+
+
+def begin_exit(event: ExitTriggered, fact: Fact, reduction: Reduction) -> ExitProgress:
+    """The exit of a position of which a part may be out already."""
+    return ExitProgress(
+        trigger=trigger_of(event, fact),
+        quantity=reduction.quantity,
+        quote=reduction.quote,
+        fees_by_asset=reduction.fees_by_asset,
+    )
+
+
+def closed_by(state: Active | Exiting | Error, event: PositionClosed, fact: Fact) -> Closed:
     """The end of a position that was in the market."""
     result = Result(
         exit_price=event.exit_price,
@@ -147,7 +169,7 @@ def closed_by(state: Exiting, event: PositionClosed, fact: Fact) -> Closed:
         signal=state.signal,
         entry=state.entry,
         trail=state.trail,
-        exit=state.exit,
+        exit=None if isinstance(state, Active) else state.exit,
         result=result,
     )
 
@@ -161,6 +183,7 @@ def error_by(
     entry: Entry | None = None,
     trail: Trail | None = None,
     progress: ExitProgress | None = None,
+    reduction: Reduction | None = None,
 ) -> Error:
     """The state that waits for a person, with what was known when it happened."""
     return Error(
@@ -173,4 +196,5 @@ def error_by(
         entry=entry,
         trail=trail,
         exit=progress,
+        reduction=reduction or Reduction(),
     )

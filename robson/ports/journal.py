@@ -53,6 +53,8 @@ class PairRecord(Value):
     `surplus_base` is what shorts have bought beyond their own debt while others were there: it has repaid theirs.
     `carried_base` and `carried_quote` are principal that no live position borrowed and that nothing was free to repay:
     a neighbour's loss, or the first hour's interest of a loan without its order. The last one out repays it.
+    `handed_base` and `handed_quote` are principal that is the trader's own: released, or borrowed by hand; nobody here
+    repays it. Trades up to `judged_trade_id` are accounted for, ours or not.
     """
 
     symbol: str
@@ -62,6 +64,9 @@ class PairRecord(Value):
     surplus_base: Decimal = ZERO
     carried_base: Decimal = ZERO
     carried_quote: Decimal = ZERO
+    handed_base: Decimal = ZERO
+    handed_quote: Decimal = ZERO
+    judged_trade_id: int = 0
 
 
 class Twin(Value):

@@ -87,6 +87,12 @@ class Operations(Protocol):
     async def close(self, request: ask.CloseRequest, caller: Caller, ticket: Ticket | None) -> give.CloseResult:
         """Begin or join an exit and wait for it, at most 30 seconds."""
 
+    async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
+        """Take a holding over; seals its ticket in the commit that creates the position."""
+
+    async def release(self, request: ask.ReleaseRequest, caller: Caller, ticket: Ticket | None) -> give.ReleaseResult:
+        """Hand a position back; seals its ticket in the commit that closes it."""
+
     async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
         """Latch, then disarm and close everything."""
 

@@ -190,6 +190,26 @@ class CloseResult(Result):
     detail: str = ""
 
 
+class AdoptResult(Result):
+    """The position that stands behind its stop now; prices in quote per base."""
+
+    position_id: str
+    quantity: Annotated[Decimal, Meta(description="base")]
+    entry_price: Annotated[Decimal, Meta(description="the request's, or the present price")]
+    trailing_stop: Decimal
+    borrowed: Annotated[dict[str, Decimal], Meta(description="the debt that goes with it, by asset")]
+
+
+class ReleaseResult(Result):
+    """The position is Closed, reason released."""
+
+    position_id: str
+    symbol: str
+    side: Literal["long", "short"]
+    quantity: Annotated[Decimal, Meta(description="base that is the trader's now: held for a long, owed for a short")]
+    owed: Annotated[dict[str, Decimal], Meta(description="principal that is the trader's now, by asset")]
+
+
 class PanicOutcome(Result):
     """What became of one position."""
 

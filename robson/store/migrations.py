@@ -191,6 +191,14 @@ def m006_archives(db: Database) -> None:
     )
 
 
+@migrations()
+def m007_what_is_the_traders_on_pairs(db: Database) -> None:
+    """Remember which debts of a pair are the trader's own, and up to which trade others' orders are judged."""
+    for asset in ("base", "quote"):
+        db.conn.execute(f"ALTER TABLE pairs ADD COLUMN handed_{asset} TEXT NOT NULL DEFAULT '0'")
+    db.conn.execute("ALTER TABLE pairs ADD COLUMN judged_trade_id INTEGER NOT NULL DEFAULT 0")
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

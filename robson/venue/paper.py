@@ -10,13 +10,14 @@ from typing import ClassVar, TypeVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, RuleError, Unreachable, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import Role
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
+from robson.venue.answers import known_instrument, report_of
 from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import (
     Change,
@@ -32,10 +33,8 @@ from robson.venue.ledger import (
     repay,
     transfer,
 )
-from robson.venue.ledger.refusals import INVALID_SYMBOL
 from robson.venue.ledger.units import cut, to_ms
 from robson.venue.liquidity import book, draw
-from robson.venue.order_report import report_of
 from robson.venue.settings import PaperSettings
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ class PaperVenue:
         self._delays = Random(seed)  # noqa: S311
         self._bounds: dict[str, tuple[Decimal, Decimal]] = {}
         for pair in file.pairs():
-            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(_instrument(pair.symbol)))
+            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(known_instrument(pair.symbol)))
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, prices: Prices, settings: PaperSettings, seed: int) -> "PaperVenue":
@@ -112,7 +111,7 @@ class PaperVenue:
 
     async def terms(self, symbol: str) -> PairTerms:
         """Tier, fee and interest rates as configured."""
-        return await self._exchange(lambda: self._rules(_instrument(symbol)).terms)
+        return await self._exchange(lambda: self._rules(known_instrument(symbol)).terms)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
@@ -122,7 +121,7 @@ class PaperVenue:
         """The last price (quote per base); Rejected -3042 when there was none yet."""
 
         def look_up() -> Decimal:
-            price = self._prices(_instrument(symbol).symbol)
+            price = self._prices(known_instrument(symbol).symbol)
             return self._read(symbol).priced() if price is None else price
 
         return await self._exchange(look_up)
@@ -135,17 +134,25 @@ class PaperVenue:
         """The newest order with this id, without its trades, as the real venue answers; None when there is none."""
 
         def look_up() -> OrderReport | None:
-            order = self._file.newest_order(_instrument(symbol).symbol, client_order_id)
+            order = self._file.newest_order(known_instrument(symbol).symbol, client_order_id)
             return None if order is None else report_of(symbol, order)
 
         return await self._exchange(look_up)
 
     async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
         """All orders on the pair that were placed since a time, oldest first."""
+        symbol = known_instrument(symbol).symbol
+        found = await self._exchange(lambda: self._file.orders(symbol, since_ms=to_ms(since)))
+        return tuple(report_of(symbol, order) for order in found)
 
-        def look_up() -> Sequence[OrderReport]:
-            found = self._file.orders(_instrument(symbol).symbol, since_ms=to_ms(since))
-            return tuple(report_of(symbol, order) for order in found)
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """The order with the venue's own id, whoever placed it; None when there is none."""
+
+        def look_up() -> OrderReport | None:
+            if not venue_order_id.isdecimal():
+                return None
+            order = self._file.order(known_instrument(symbol).symbol, int(venue_order_id))
+            return None if order is None else report_of(symbol, order)
 
         return await self._exchange(look_up)
 
@@ -163,7 +170,7 @@ class PaperVenue:
             if venue_order_id is not None and not venue_order_id.isdecimal():
                 return ()
             executions = self._file.executions(
-                _instrument(symbol).symbol,
+                known_instrument(symbol).symbol,
                 order_id=None if venue_order_id is None else int(venue_order_id),
                 from_id=from_id,
                 since_ms=None if since is None else to_ms(since),
@@ -190,6 +197,15 @@ class PaperVenue:
         def look_up() -> Sequence[InterestCharge]:
             self._read(symbol)
             return tuple(record.charge() for record in self._file.interest(symbol, since_ms=to_ms(since)))
+
+        return await self._exchange(look_up)
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        """The forced liquidations of the pair since a time, up to this moment, oldest first."""
+
+        def look_up() -> Sequence[Liquidation]:
+            self._read(symbol)
+            return tuple(record.liquidation() for record in self._file.liquidations(symbol, since_ms=to_ms(since)))
 
         return await self._exchange(look_up)
 
@@ -238,7 +254,7 @@ class PaperVenue:
 
     def _update(self, symbol: str, step: Step | None = None, *, price: Decimal | None = None) -> Change:
         """Bring the account up to date, take the step, store both together; a refused step leaves the first."""
-        instrument = _instrument(symbol)
+        instrument = known_instrument(symbol)
         rules, now_ms = self._rules(instrument), self._now_ms()
         before = self._file.pair(symbol)
         if before is None:
@@ -280,10 +296,3 @@ class PaperVenue:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
-
-
-def _instrument(symbol: str) -> Instrument:
-    try:
-        return builtin_instrument(symbol)
-    except RuleError as error:
-        raise Rejected(*INVALID_SYMBOL) from error

@@ -60,8 +60,8 @@ MUTATIONS = (
     Mutation(
         "exit size from the entry's request",
         "robson/engine/judgements.py",
-        "    first = first_exit_quantity(position.side, quantity, fees_by_asset, terms)",
-        "    first = first_exit_quantity(position.side, position.signal.quantity, fees_by_asset, terms)",
+        "    first = first_exit_quantity(position.side, max(rest, ZERO), fees, terms)",
+        "    first = first_exit_quantity(position.side, position.signal.quantity, fees, terms)",
     ),
     Mutation(
         "ratchet not persisted",

@@ -146,6 +146,23 @@ class FakeOperations:
         self.closed.set()
         return give.CloseResult(position_id=request.position_id, outcome="closed")
 
+    async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
+        self._note(request, caller)
+        return give.AdoptResult(
+            position_id="p001",
+            quantity=request.quantity_decimal,
+            entry_price=request.entry_price_decimal or Decimal(95000),
+            trailing_stop=request.stop_price_decimal,
+            borrowed={},
+        )
+
+    async def release(self, request: ask.ReleaseRequest, caller: Caller, ticket: Ticket | None) -> give.ReleaseResult:
+        self._note(request, caller)
+        known = self._known(request.position_id)
+        return give.ReleaseResult(
+            position_id=known.position_id, symbol=known.symbol, side=known.side, quantity=Decimal("0.05"), owed={}
+        )
+
     async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
         self._note(request, caller)
         self.latched = True

@@ -148,7 +148,7 @@ async def test_an_account_that_disagrees_for_ever_does_not_hold_up_an_exit(
     async with rig.running():
         position_id = await rig.active()
         venue.faults.append("request_lost")
-        rig.supervisor.shows_effect = lambda intent, account: True  # type: ignore[method-assign]  # a withdrawal, say
+        rig.supervisor.book.shows_effect = lambda intent, account: True  # type: ignore[method-assign]  # a withdrawal, say
         rig.supervisor.request_exit(rig.supervisor.lives[position_id], ExitReason.OPERATOR_CLOSE)
         await rig.until(position_id, "Closed", seconds=120)
         assert trio.current_time() > 70
@@ -271,7 +271,7 @@ async def test_a_fault_that_stays_is_tried_less_often_and_called_out(
             tried.append(trio.current_time())
             raise ZeroDivisionError
 
-        monkeypatch.setattr(rig.supervisor, "settle", broken)
+        monkeypatch.setattr(rig.supervisor.book, "settle", broken)
         said: list[str] = []
         for level in ("warning", "error"):
             monkeypatch.setattr(

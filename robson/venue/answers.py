@@ -1,9 +1,21 @@
-"""An order of the ledger as a venue reports it when it is asked."""
+"""The paper venue's ledger in the words of the venue port."""
 
+from robson.domain.errors import Rejected, RuleError
+from robson.domain.instrument import Instrument
 from robson.domain.values import ClientOrderId
 from robson.ports.venue import OrderReport
+from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import Order
+from robson.venue.ledger.refusals import INVALID_SYMBOL
 from robson.venue.ledger.units import from_ms
+
+
+def known_instrument(symbol: str) -> Instrument:
+    """The filters of a pair that the venue lists; Rejected -1121 for any other symbol."""
+    try:
+        return builtin_instrument(symbol)
+    except RuleError as error:
+        raise Rejected(*INVALID_SYMBOL) from error
 
 
 def report_of(symbol: str, order: Order) -> OrderReport:
