@@ -8,7 +8,7 @@ import trio
 
 from robson.daemon.life import Life
 from robson.daemon.surroundings import exit_terms
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import RateLimited, RuleError, VenueError
 from robson.domain.stimuli import RemainderFound
 from robson.domain.values import Fence, plain
 from robson.executor import self_fence
@@ -41,7 +41,10 @@ async def keep_account_read(life: Life) -> None:
                     failures = 0
                 except (VenueError, trio.TooSlowError) as error:
                     failures += 1
-                    pause = backoff_seconds(failures)
+                    # Nobody waits for this read, and the venue may be in trouble.
+                    pause = backoff_seconds(failures - 1, first=SHORTEST_SECONDS)
+                    if isinstance(error, RateLimited):
+                        pause = max(pause, error.retry_after_seconds)
                     _log.debug("account_not_read", symbol=symbol, failures=failures, error=str(error))
         await trio.sleep(pause)
 

@@ -45,8 +45,10 @@ def decide(
     base less its debt is `expected_net_base`, by our fills, to within less than a sellable order. An exit that must be
     cut into several orders keeps the clock fence.
     """
-    net_base = account.base.total - account.base.debt
-    if abs(net_base - expected_net_base) >= instrument.smallest_sellable(price):
+    unexplained = account.base.total - account.base.debt - expected_net_base
+    least = instrument.smallest_sellable(price)
+    # Interest has been owed since the fills.
+    if not -(least + account.base.interest) < unexplained < least:
         return Fence.CLOCK
     if len(instrument.split(quantity)) != 1:
         return Fence.CLOCK

@@ -106,7 +106,21 @@ MUTATIONS = (
         "robson/daemon/record.py",
         "        self.is_complete = seal.is_whole(recovery.epoch - 1)",
         "        self.is_complete = True",
-        found_by="test_lives",
+        found_by="test_unwritten_exits",
+    ),
+    Mutation(
+        "unwritten exits looked for once and at once",
+        "robson/daemon/unwritten.py",
+        "    opens_ms += intents.EXIT_RECEIVE_WINDOW_MS + intents.VENUE_TIMEOUT_MS + RECORDS_LAG_MS",
+        "    opens_ms -= 1",
+        found_by="test_unwritten_exits",
+    ),
+    Mutation(
+        "pending exit sent while others may be unwritten",
+        "robson/daemon/supervisor.py",
+        "and intent.order.role is Role.EXIT and not self.is_listed(intent)",
+        "and False",
+        found_by="test_unwritten_exits",
     ),
     Mutation(
         "a second exit owner",

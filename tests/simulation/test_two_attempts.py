@@ -34,8 +34,10 @@ async def exit_in_doubt(seed: int, directory: Path) -> None:
     made: list[FaultyVenue] = []
 
     def wrap(venue: Venue) -> FaultyVenue:
+        for earlier in made:
+            earlier.inner = venue  # the exchange goes on with what it took, whoever died meanwhile
         made.append(FaultyVenue(venue))
-        return made[0]
+        return made[-1]
 
     rig = Rig(directory, journal=journal, settings=settings, feed=feed, wrap=wrap)
     async with rig.running():
@@ -52,7 +54,7 @@ async def exit_in_doubt(seed: int, directory: Path) -> None:
             rig.tick(price, "ETHUSDT")
         if random.random() < 0.7:
             await rig.until(position_id, "Closed", seconds=300)
-    again = Rig(directory, journal=journal.reopened(crashed=True), settings=settings, feed=feed)
+    again = Rig(directory, journal=journal.reopened(crashed=True), settings=settings, feed=feed, wrap=wrap)
     async with again.running():
         again.tick(price, "ETHUSDT")
         position = await again.until(position_id, "Closed", seconds=300)

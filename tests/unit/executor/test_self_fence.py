@@ -53,6 +53,8 @@ def test_the_account_must_show_the_fill() -> None:
     assert fence(Side.LONG, "1", account(1), "2") is Fence.CLOCK
     assert fence(Side.SHORT, "1", account(0, 80_000, owed=1), "-1") is Fence.SELF
     assert fence(Side.SHORT, "1", account(0, 80_000), "-1") is Fence.CLOCK
+    owing = msgspec.structs.replace(account(0, 80_000), base=Leg(borrowed=Decimal(1), interest=Decimal("0.01")))
+    assert fence(Side.SHORT, "1", owing, "-1") is Fence.SELF
 
 
 def test_an_exit_in_several_orders_keeps_the_clock_fence() -> None:
