@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from robson.domain.account import InterestCharge
-from robson.domain.errors import Banned, Fatal, RateLimited, VenueError
+from robson.domain.errors import Banned, Fatal, RateLimited, Rejected, VenueError
 from robson.domain.values import Role, Side
 from robson.ports import OrderReport, OrderRequest, Venue
 from robson.venue.settings import PaperSettings
@@ -57,7 +57,7 @@ def refusing(tmp_path: Path) -> tuple[Rig, RefusingVenue]:
 
 @pytest.mark.parametrize("refusal", [BANNED, LIMITED, FATAL])
 async def test_a_refused_entry_is_never_sent_again(
-    tmp_path: Path, autojump_clock: MockClock, refusal: VenueError
+    tmp_path: Path, autojump_clock: MockClock, refusal: Rejected
 ) -> None:
     rig, venue = refusing(tmp_path)
     async with rig.running():

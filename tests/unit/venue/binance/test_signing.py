@@ -12,7 +12,7 @@ import pytest
 
 from robson.domain.errors import ConfigurationError
 from robson.venue.binance.secret import Secret
-from robson.venue.binance.signing import Ed25519Signer, HmacSigner, encode, signed, stream_payload
+from robson.venue.binance.signing import Ed25519Signer, HmacSigner, Parameter, encode, signed, stream_payload
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -22,11 +22,22 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 """
 WIDE = "１２３４５６"
-LIMIT = [("side", "BUY"), ("type", "LIMIT"), ("timeInForce", "GTC"), ("quantity", 1), ("price", Decimal("0.1"))]
-TIMES = [("recvWindow", 5000), ("timestamp", 1499827319559)]
-ED25519 = [
-    *[("side", "SELL"), ("type", "LIMIT"), ("timeInForce", "GTC"), ("quantity", 1), ("price", Decimal("0.2"))],
-    *[("timestamp", 1668481559918), ("recvWindow", 5000)],
+LIMIT: list[tuple[str, Parameter]] = [
+    ("side", "BUY"),
+    ("type", "LIMIT"),
+    ("timeInForce", "GTC"),
+    ("quantity", 1),
+    ("price", Decimal("0.1")),
+]
+TIMES: list[tuple[str, Parameter]] = [("recvWindow", 5000), ("timestamp", 1499827319559)]
+ED25519: list[tuple[str, Parameter]] = [
+    ("side", "SELL"),
+    ("type", "LIMIT"),
+    ("timeInForce", "GTC"),
+    ("quantity", 1),
+    ("price", Decimal("0.2")),
+    ("timestamp", 1668481559918),
+    ("recvWindow", 5000),
 ]
 # A modest number in each run; ROBSON_TEST_SIGNATURES=1000 for the whole proof.
 RANDOM_SETS = int(os.environ.get("ROBSON_TEST_SIGNATURES", "20"))
@@ -67,8 +78,13 @@ def test_the_exchanges_hmac_example_of_a_query_and_a_body_joined_by_nothing() ->
         ),
     ],
 )
-def test_the_exchanges_examples_of_the_websocket_api(parameters: dict[str, str | int], signature: str) -> None:
-    common = {"apiKey": API_KEY, "timeInForce": "GTC", "timestamp": 1645423376532, "type": "LIMIT"}
+def test_the_exchanges_examples_of_the_websocket_api(parameters: dict[str, Parameter], signature: str) -> None:
+    common: dict[str, Parameter] = {
+        "apiKey": API_KEY,
+        "timeInForce": "GTC",
+        "timestamp": 1645423376532,
+        "type": "LIMIT",
+    }
     assert HmacSigner(Secret(SECRET)).sign(stream_payload(parameters | common)) == signature
 
 
@@ -104,17 +120,16 @@ def test_openssl_agrees_on_random_parameters(tmp_path: Path) -> None:
         assert base64.b64decode(unquote(Ed25519Signer(Secret(PEM)).sign(payload))) == raw
 
 
-def _random_parameters(source: random.Random) -> list[tuple[str, str | int | Decimal]]:
+def _random_parameters(source: random.Random) -> list[tuple[str, Parameter]]:
     alphabet = "AZaz09-_.~ +/=&%?#\"'<>éß１２\U0001f600"
-    parameters: list[tuple[str, str | int | Decimal]] = []
+    parameters: list[tuple[str, Parameter]] = []
     for index in range(source.randint(1, 12)):
-        value: str | int | Decimal = source.choice(
-            [
-                "".join(source.choices(alphabet, k=source.randint(0, 30))),
-                source.randrange(10**13),
-                Decimal(source.randrange(10**20)).scaleb(-source.randint(0, 20)),
-            ]
-        )
+        values: list[Parameter] = [
+            "".join(source.choices(alphabet, k=source.randint(0, 30))),
+            source.randrange(10**13),
+            Decimal(source.randrange(10**20)).scaleb(-source.randint(0, 20)),
+        ]
+        value = source.choice(values)
         parameters.append((f"name{index}", value))
     return parameters
 
