@@ -202,7 +202,7 @@ class Client:
             with trio.move_on_after(deadline):
                 answer = await _exchanged(self._writes if endpoint.is_write else self._reads, request)
         except Exception as error:  # noqa: BLE001  whatever failed: what counts is whether a byte has left
-            failure = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            failure = _said(error)
         if answer is None:
             # Raised here and not above: a chained error of httpx would carry the request, and with it the key.
             raise errors.no_answer(kind, self._without_key(failure), sent=bool(sent_at))
@@ -273,6 +273,14 @@ async def _exchanged(client: httpx.AsyncClient, request: httpx.Request) -> Answe
         headers={name.lower(): value for name, value in response.headers.items()},
         body=body,
     )
+
+
+def _said(error: BaseException) -> str:
+    """What failed, in words: httpx leaves them to the error beneath (a certificate that is not trusted)."""
+    beneath: BaseException | None = error
+    while beneath is not None and not str(beneath):
+        beneath = beneath.__cause__ or beneath.__context__
+    return f"{type(error).__name__}: {beneath}" if beneath is not None else type(error).__name__
 
 
 def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> T:

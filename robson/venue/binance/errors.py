@@ -43,7 +43,7 @@ ABSENT_CODES = frozenset({"-2013", "-2026"})
 _DUPLICATE = (-2010, "Duplicate order sent.")
 
 _LIMIT_STATUS, _BAN_STATUS, FIREWALL_STATUS = 429, 418, 403
-_OK, _CLIENT_ERRORS, _SERVER_ERRORS = range(200, 300), range(400, 500), range(500, 600)
+_OK, _CLIENT_ERRORS = range(200, 300), range(400, 500)
 # "Timeout waiting for a response from the backend server", and a request done in part.
 _AMBIGUOUS_STATUS = frozenset({408, 409})
 
@@ -98,10 +98,11 @@ def is_firewall(answer: Answer, document: Any) -> bool:
 
 
 def _is_ambiguous(status: int, code: int | None) -> bool:
-    """Whether the order may have been executed although it does not look like it; also a refusal that came as 2xx."""
-    if code in AMBIGUOUS_CODES or status in _SERVER_ERRORS or status in _AMBIGUOUS_STATUS:
-        return True
-    return code is not None and status not in _CLIENT_ERRORS
+    """Whether the order may have been executed although it does not look like it.
+
+    A definite refusal comes with a status of 4xx; a 5xx with the same code is none, nor is a 2xx.
+    """
+    return code in AMBIGUOUS_CODES or status in _AMBIGUOUS_STATUS or status not in _CLIENT_ERRORS
 
 
 def _limited(answer: Answer, code: int | None, text: str, now_ms: int) -> RateLimited:

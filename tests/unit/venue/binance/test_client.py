@@ -195,7 +195,7 @@ async def test_a_failed_handshake_means_not_sent(
     exchange: Exchange, credentials: Credentials, virtual_time: MockClock
 ) -> None:
     client = Client(f"https://127.0.0.1:{exchange.port}", credentials, VirtualClock(), tls=ssl.create_default_context())
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable, match="ConnectError: .*SSL"):
         await call(client, WRITE)
     assert exchange.asked == []
     await client.aclose()
