@@ -160,6 +160,9 @@ class Resolver:
                     charges = await self._venue.interest(report.symbol, report.at - LOAN_SLACK)
                 loan = loan_of(report, instrument, charges)
                 break
+            except RateLimited as error:
+                failures += 1
+                await self._pause(error, failures, "loan_not_read")
             except Rejected as error:
                 _log.warning("loan_not_read", symbol=report.symbol, error=str(error))
                 loan = {}

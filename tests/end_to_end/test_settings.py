@@ -39,7 +39,8 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
         ('[feed]\nsource = "synthetic"\n[paper]\nfee_rate = "2"', ("fee_rate", "2", "0.1")),
         ('[feed]\nsource = "synthetic"\n[paper]\nfees = "2"', ("fees",)),
         ("not toml at all", ("TOML",)),
-        ('mode = "live"', ("live",)),
+        ('mode = "live"', ("live", "--credentials-dir", "CREDENTIALS_DIRECTORY")),
+        ('mode = "live"\n[binance]\nrest_url = "api.binance.com"', ("binance.rest_url", "https://HOST")),
     ],
 )
 def test_a_file_that_cannot_be_obeyed(tmp_path: Path, toml: str, told: tuple[str, ...]) -> None:
@@ -48,6 +49,21 @@ def test_a_file_that_cannot_be_obeyed(tmp_path: Path, toml: str, told: tuple[str
     line = refused(78, "--config", str(path), "--state-dir", str(tmp_path / "state"))
     for word in told:
         assert word in line
+
+
+@pytest.mark.parametrize("by", ["flag", "CREDENTIALS_DIRECTORY", "ROBSON_CREDENTIALS_DIR"])
+def test_live_mode_wants_its_keys_and_shows_them_to_nobody(tmp_path: Path, by: str) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    flags = ("--mode", "live", "--state-dir", str(tmp_path / "state"))
+    named = (*flags, "--credentials-dir", str(keys)) if by == "flag" else flags
+    env = {} if by == "flag" else {by: str(keys)}
+    (keys / "binance-api-key").write_text("hunter1\n")
+    assert f"{keys}/binance-api-secret" in refused(78, *named, env=env)
+    (keys / "binance-ed25519.pem").write_text("hunter2\n")
+    line = refused(78, *named, env=env)
+    assert "Ed25519" in line
+    assert "hunter" not in line
 
 
 @pytest.mark.parametrize(
