@@ -71,7 +71,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         record = Record(journal, journal.recover(), clock)
         if degraded is not None:
             record.start_degraded(degraded)
-        market = FanOut(feed, clock, settings.feed.stale_after_seconds)
+        market = FanOut(feed, clock, settings.feed.stale_after_seconds, on_gap=settings.recovery.on_gap)
         paper = PaperVenue.open(
             state / "paper-account.db",
             clock=clock,

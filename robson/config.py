@@ -69,6 +69,15 @@ class Feed(Section):
             raise ValueError(f"stale_after_seconds was {self.stale_after_seconds:g}, must be from {low:g} to {high:g}")
 
 
+class Recovery(Section):
+    """What becomes of a stop that was crossed while nobody saw the prices, when the price has recovered since.
+
+    `exit` leaves the market at once; `forgive` goes on behind the stop as it stands now, and gives notice.
+    """
+
+    on_gap: Literal["exit", "forgive"] = "exit"
+
+
 class Binance(Section):
     """The exchange's addresses; all three point at an emulator for a rehearsal."""
 
@@ -95,6 +104,7 @@ class Settings(Section):
     mode: Literal["paper", "live"] = "paper"
     account: Account = Account()
     feed: Feed = Feed()
+    recovery: Recovery = Recovery()
     binance: Binance = Binance()
     control: Control = Control()
     log: Log = Log()

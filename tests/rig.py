@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import trio
@@ -18,7 +18,7 @@ from robson.daemon.surroundings import Surroundings
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.events import EVENT_TYPES, Fact, read_event
-from robson.domain.market import Candle, Tick
+from robson.domain.market import Candle, Tick, Trades
 from robson.domain.position import Position
 from robson.domain.values import PositionId, Side
 from robson.engine.evolve import fold
@@ -54,6 +54,11 @@ class ScriptedFeed:
 
     def __init__(self) -> None:
         self.kept: dict[str, list[Tick]] = {}
+        # How many of the newest trades can still be asked for; all of them without a limit.
+        self.window: int | None = None
+        # Asked for the past it waits for this, or raises that.
+        self.gate: dict[str, trio.Event] = {}
+        self.broken: Exception | None = None
         self.fails: Exception | None = None
 
     async def run(self, market: Market) -> None:
@@ -71,9 +76,47 @@ class ScriptedFeed:
         await trio.lowlevel.checkpoint()
         return []
 
-    async def trades_from(self, symbol: str, trade_id: int) -> Sequence[Tick]:
+    async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
+        await self._past(symbol)
+        length = timedelta(seconds=interval_seconds)
+        traded = [tick for tick in self.kept.get(symbol, []) if tick.trade_id is not None]
+        if not traded or traded[-1].at < since:
+            return []
+        found = []
+        for opened_at, part in groupby(traded, lambda tick: tick.at - (tick.at - START) % length):
+            prices = [tick.price for tick in part]
+            candle = Candle(
+                symbol=symbol,
+                opened_at=opened_at,
+                interval_seconds=interval_seconds,
+                open=prices[0],
+                high=max(prices),
+                low=min(prices),
+                close=prices[-1],
+            )
+            if candle.ends_at > since:
+                found.append(candle)
+        return found
+
+    async def trades_from(self, symbol: str, trade_id: int) -> Trades:
+        await self._past(symbol)
+        return self._trades(symbol, lambda tick: tick.trade_id is not None and tick.trade_id >= trade_id)
+
+    async def trades_since(self, symbol: str, at: datetime) -> Trades:
+        await self._past(symbol)
+        return self._trades(symbol, lambda tick: tick.trade_id is not None and tick.at >= at)
+
+    async def _past(self, symbol: str) -> None:
         await trio.lowlevel.checkpoint()
-        return [tick for tick in self.kept.get(symbol, []) if tick.trade_id is not None and tick.trade_id >= trade_id]
+        if symbol in self.gate:
+            await self.gate[symbol].wait()
+        if self.broken is not None:
+            raise self.broken
+
+    def _trades(self, symbol: str, is_wanted: Callable[[Tick], bool]) -> Trades:
+        wanted = [tick for tick in self.kept.get(symbol, []) if is_wanted(tick)]
+        given = wanted if self.window is None else wanted[max(0, len(wanted) - self.window) :]
+        return Trades(ticks=tuple(given), is_whole=len(given) == len(wanted))
 
 
 class Rig:
@@ -87,11 +130,12 @@ class Rig:
         wrap: Callable[[Venue], Venue] = lambda venue: venue,
         settings: PaperSettings | None = None,
         feed: ScriptedFeed | None = None,
+        on_gap: Literal["exit", "forgive"] = "exit",
     ) -> None:
         self.clock = SimulatedClock()
         self.feed = feed or ScriptedFeed()
         self.journal = journal or MemoryJournal()
-        self.market = FanOut(self.feed, self.clock, 10.0)
+        self.market = FanOut(self.feed, self.clock, 10.0, on_gap=on_gap)
         self.paper = PaperVenue.open(
             directory / "paper-account.db",
             clock=self.clock,

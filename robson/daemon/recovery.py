@@ -6,8 +6,11 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
+from robson.daemon.surroundings import Surroundings
+from robson.daemon.unprotected import as_decimal
 from robson.daemon.unwritten import take_over_exits
 from robson.domain.errors import RuleError, VenueError
+from robson.domain.events import Notice
 from robson.domain.position import Active, Exiting
 from robson.executor.intents import backoff_seconds
 
@@ -32,6 +35,16 @@ async def finish_exits(life: Life) -> None:
     """For a position that was already leaving: its orders are resolved, and unwritten ones taken over."""
     if isinstance(life.position.state, Exiting):
         await _persist(life, take_over_exits)
+
+
+def tell_protected(around: Surroundings) -> float:
+    """Every stop is rebuilt and watched: gives, and tells, the real seconds since the process was started."""
+    age, positions = around.process_age(), len(around.record.recovery.positions)
+    _log.info("protected", seconds=round(age, 3), positions=positions)
+    if positions:
+        found = {"seconds": str(as_decimal(age)), "positions": positions}
+        around.record.notice(Notice(type="recovered", at=around.clock.now(), data=found))
+    return age
 
 
 async def _prepare(life: Life) -> None:

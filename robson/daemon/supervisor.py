@@ -10,7 +10,7 @@ import trio
 from robson.daemon import course
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
-from robson.daemon.recovery import finish_exits, rebuild_stop
+from robson.daemon.recovery import finish_exits, rebuild_stop, tell_protected
 from robson.daemon.settling import settle
 from robson.daemon.surroundings import Surroundings, exit_terms
 from robson.daemon.vigil import Vigil
@@ -45,6 +45,8 @@ class Supervisor:
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
+        # Real seconds from the start of the process until every stop was rebuilt and watched; None until then.
+        self.protected_after: float | None = None
 
     # --- the executor's book -----------------------------------------------------------------------------------------
 
@@ -186,13 +188,14 @@ class Supervisor:
             self._nursery = nursery
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
             for pair in self.around.record.recovery.pairs:
                 self._repay_strays(pair.symbol)
             if not self._unrecovered:
-                self.recovered.set()
+                self._end_recovery()
             task_status.started()
 
     async def _recover(self, life: Life) -> None:
@@ -201,9 +204,14 @@ class Supervisor:
             self._panic_one(life)  # a panic that a crash interrupted is finished
         self._unrecovered -= 1
         if self._unrecovered == 0:
-            self.recovered.set()
+            self._end_recovery()
         await finish_exits(life)
         await self._guarded(life)
+
+    def _end_recovery(self) -> None:
+        """Every stop is rebuilt and watched: say how long that took."""
+        self.protected_after = tell_protected(self.around)
+        self.recovered.set()
 
     async def _guarded(self, life: Life) -> None:
         """Run one life; its faults stay here. Too many deaths in a minute need a person."""

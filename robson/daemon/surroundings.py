@@ -7,6 +7,7 @@ from typing import Protocol
 
 import trio
 
+from robson.clock import process_age_seconds
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
 from robson.domain.account import PairTerms
@@ -46,6 +47,7 @@ class Surroundings:
     executor: Executor
     strategies: Registry
     new_id: Callable[[], str]
+    process_age: Callable[[], float] = process_age_seconds
     lives: Mapping[str, Housemate] = field(default_factory=dict)
     instruments: dict[str, Instrument] = field(default_factory=dict)
     terms: dict[str, PairTerms] = field(default_factory=dict)

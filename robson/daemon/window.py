@@ -62,7 +62,7 @@ class Window:
 
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         """Whether it lives and is ready, check by check."""
-        around = self._around
+        around, after = self._around, self._supervisor.protected_after
         stale = [symbol for symbol, feed in around.market.states().items() if feed.stale]
         unwatched = [
             life.position.position_id
@@ -71,8 +71,10 @@ class Window:
         ]
         checks = {
             "recovery": give.Check(
-                ok=self._supervisor.recovered.is_set(),
-                detail="every stop is rebuilt" if self._supervisor.recovered.is_set() else "stops are being rebuilt",
+                ok=after is not None,
+                detail="stops are being rebuilt"
+                if after is None
+                else f"every stop is rebuilt, {after:.2f} s after the start",
             ),
             "journal": give.Check(ok=around.record.degraded is None, detail=around.record.degraded or "writable"),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
@@ -88,7 +90,7 @@ class Window:
 
     async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
         """The positions and feeds; RuleError `unknown_position`."""
-        around = self._around
+        around, after = self._around, self._supervisor.protected_after
         if request.position_id is not None:
             chosen = [self._find(request.position_id)]
         elif request.all:
@@ -114,6 +116,7 @@ class Window:
                 for symbol, feed in around.market.states().items()
             },
             unprotected_seconds=round(sum(view.unprotected_seconds for view in views), 3),
+            time_to_protected_seconds=round(after, 3) if after is not None else None,
             positions=views,
         )
 
@@ -141,7 +144,7 @@ class Window:
             position,
             self._around,
             trail=life.trail,
-            detail=self._doubt(position) or life.detail,
+            detail=self._doubt(position) or life.trouble or life.detail,
             unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
         )
 

@@ -73,18 +73,25 @@ class EntryFilled(Event, tag="entry_filled"):
 
 
 class TrailingStopUpdated(Event, tag="trailing_stop_updated"):
-    """The stop followed the extreme; `trade_id` is the last trade seen when this was written."""
+    """The stop followed the extreme; `trade_id` is the last trade seen when this was written, `seen_at` its time.
+
+    Without a `trade_id` the price came from a candle, or from a source that has no ids: then `seen_at` alone tells up
+    to where prices were taken into account.
+    """
 
     previous_stop: Decimal
     trailing_stop: Decimal
     extreme: Decimal
     trade_id: int | None = None
+    seen_at: datetime | None = None
 
 
 class ExitTriggered(Event, tag="exit_triggered"):
     """The exit has an owner. While Entering it means that the exit follows the fill.
 
-    `price` and `crossed_at` tell where and when a stop was crossed; both are null for an operator's exit.
+    `price` and `crossed_at` tell where and when a stop was crossed; both are null for an operator's exit. With
+    `candle_seconds` the crossing was found in a candle of that length that began at `crossed_at`: `price` is its
+    extreme, the trade is not known.
     """
 
     reason: ExitReason
@@ -92,6 +99,7 @@ class ExitTriggered(Event, tag="exit_triggered"):
     trailing_stop: Decimal | None = None
     trade_id: int | None = None
     crossed_at: datetime | None = None
+    candle_seconds: int | None = None
 
 
 class ExitOrderPlaced(Event, tag="exit_order_placed"):
@@ -195,6 +203,9 @@ NOTICE_TYPES = (
     "journal_recovered",
     "drift_found",
     "unprotected",
+    "recovered",
+    "gap_forgiven",
+    "gap_unfilled",
 )
 
 

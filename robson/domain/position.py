@@ -53,12 +53,16 @@ class Entry(Value):
 
 
 class Trail(Value):
-    """The trailing stop: `extreme` is the best price since the fill, `trade_id` the last trade taken into account."""
+    """The trailing stop: `extreme` is the best price since the fill, `trade_id` the last trade taken into account.
+
+    `seen_at` is the time of that trade, or of the last candle, by the clock of the price source.
+    """
 
     stop: Decimal
     extreme: Decimal
     distance: Decimal
     trade_id: int | None = None
+    seen_at: datetime | None = None
 
 
 class Trigger(Value):

@@ -94,15 +94,19 @@ class EntryRefused(Value):
 
 
 class StopMoved(Value):
-    """The watch moved the stop since the last flush; `trade_id` is the last trade it has seen."""
+    """The watch moved the stop since the last flush; `trade_id` is the last trade it has seen, `seen_at` its time."""
 
     trailing_stop: Decimal
     extreme: Decimal
     trade_id: int | None
+    seen_at: datetime | None = None
 
 
 class StopHit(Value):
-    """A price touched the stop; the watch's stop and extreme at that moment come with it."""
+    """A price touched the stop; the watch's stop and extreme at that moment come with it.
+
+    `candle_seconds` is set where the price is the extreme of a candle of that length that began at `crossed_at`.
+    """
 
     price: Decimal
     trailing_stop: Decimal
@@ -110,6 +114,7 @@ class StopHit(Value):
     trade_id: int | None
     crossed_at: datetime
     exit_terms: ExitTerms
+    candle_seconds: int | None = None
 
 
 class ExitRequested(Value):

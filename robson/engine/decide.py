@@ -151,7 +151,10 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
             return follow(position.side, state.trail, stimulus), ()
         case StopHit():
             moved = StopMoved(
-                trailing_stop=stimulus.trailing_stop, extreme=stimulus.extreme, trade_id=stimulus.trade_id
+                trailing_stop=stimulus.trailing_stop,
+                extreme=stimulus.extreme,
+                trade_id=stimulus.trade_id,
+                seen_at=stimulus.crossed_at,
             )
             triggered = ExitTriggered(
                 reason=ExitReason.TRAILING_STOP,
@@ -159,6 +162,7 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
                 trailing_stop=stimulus.trailing_stop,
                 trade_id=stimulus.trade_id,
                 crossed_at=stimulus.crossed_at,
+                candle_seconds=stimulus.candle_seconds,
             )
             before = follow(position.side, state.trail, moved)
             placed, orders = leave(position, state.entry.quantity, state.entry.fees_by_asset, stimulus.exit_terms)

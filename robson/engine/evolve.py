@@ -33,7 +33,6 @@ from robson.domain.position import (
     Position,
     SpentSignal,
     State,
-    Trail,
 )
 from robson.domain.values import ExitReason, Side
 from robson.engine import parts
@@ -122,7 +121,7 @@ def _armed(position: Position, state: Armed, fact: Fact) -> Position:
 def _entering(state: Entering, fact: Fact) -> State:
     match fact.event:
         case EntryFilled() as event:
-            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal)
+            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal, fact)
             if state.trigger is None:
                 return Active(signal=state.signal, entry=entry, trail=trail)
             return Exiting(signal=state.signal, entry=entry, trail=trail, exit=ExitProgress(trigger=state.trigger))
@@ -143,13 +142,7 @@ def _entering(state: Entering, fact: Fact) -> State:
 def _active(state: Active, fact: Fact) -> State:
     match fact.event:
         case TrailingStopUpdated() as event:
-            trail = Trail(
-                stop=event.trailing_stop,
-                extreme=event.extreme,
-                distance=state.trail.distance,
-                trade_id=event.trade_id if event.trade_id is not None else state.trail.trade_id,
-            )
-            return msgspec.structs.replace(state, trail=trail)
+            return msgspec.structs.replace(state, trail=parts.trail_after(state.trail, event, fact))
         case ExitTriggered() as event:
             progress = ExitProgress(trigger=parts.trigger_of(event, fact))
             return Exiting(signal=state.signal, entry=state.entry, trail=state.trail, exit=progress)
@@ -189,7 +182,7 @@ def _error(state: Error, fact: Fact, side: Side) -> State:
             raise _impossible("Error", fact)
         # What became of an order that was on its way when the fault struck.
         case EntryFilled() as event if state.signal is not None and state.client_order_id is not None:
-            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal)
+            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal, fact)
             if state.exit is not None:
                 return Exiting(signal=state.signal, entry=entry, trail=trail, exit=state.exit)
             return msgspec.structs.replace(state, client_order_id=None, entry=entry, trail=trail)

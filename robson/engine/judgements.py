@@ -150,6 +150,7 @@ def follow(side: Side, trail: Trail, moved: StopMoved) -> tuple[TrailingStopUpda
             trailing_stop=moved.trailing_stop,
             extreme=moved.extreme,
             trade_id=moved.trade_id,
+            seen_at=moved.seen_at,
         ),
     )
 

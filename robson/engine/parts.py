@@ -12,6 +12,7 @@ from robson.domain.events import (
     PositionClosed,
     PositionError,
     SignalRejected,
+    TrailingStopUpdated,
 )
 from robson.domain.position import (
     Closed,
@@ -42,10 +43,26 @@ def signal_of(event: EntrySignalReceived) -> Signal:
     )
 
 
-def trail_of(event: EntryFilled, signal: Signal) -> Trail:
+def trail_of(event: EntryFilled, signal: Signal, fact: Fact) -> Trail:
     """The trailing stop as the fill re-anchored it."""
     return Trail(
-        stop=event.trailing_stop, extreme=event.fill_price, distance=signal.stop_distance, trade_id=event.trade_id
+        stop=event.trailing_stop,
+        extreme=event.fill_price,
+        distance=signal.stop_distance,
+        trade_id=event.trade_id,
+        seen_at=event.filled_at or fact.at,
+    )
+
+
+def trail_after(trail: Trail, event: TrailingStopUpdated, fact: Fact) -> Trail:
+    """The trailing stop as it followed; what an older version wrote has no `seen_at`, its moment is near enough."""
+    keeps_id = event.trade_id is None and event.seen_at is None
+    return Trail(
+        stop=event.trailing_stop,
+        extreme=event.extreme,
+        distance=trail.distance,
+        trade_id=trail.trade_id if keeps_id else event.trade_id,
+        seen_at=trail.seen_at if keeps_id else event.seen_at or fact.at,
     )
 
 

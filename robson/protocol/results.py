@@ -129,6 +129,10 @@ class StatusResult(Result):
     feed: Annotated[dict[str, FeedView], Meta(description="by symbol")]
     unprotected_seconds: float
     positions: tuple[PositionView, ...]
+    time_to_protected_seconds: Annotated[
+        float | None,
+        Meta(description="from the start of the process until every stop was rebuilt and watched; null before that"),
+    ] = None
 
 
 class PlanResult(Result, kw_only=True):
