@@ -183,6 +183,15 @@ class Rig:
 
     def tick(self, price: str | Decimal, symbol: str = "BTCUSDT", *, polled: bool = False) -> bool:
         """One trade at a price."""
+        tick = self._trade(price, symbol, polled=polled)
+        self.paper.observe(symbol, tick.price)
+        return self.market.observe(tick)
+
+    def lose(self, price: str | Decimal, symbol: str = "BTCUSDT") -> None:
+        """One trade that the stream does not deliver; the source knows it when it is asked."""
+        self._trade(price, symbol)
+
+    def _trade(self, price: str | Decimal, symbol: str, *, polled: bool = False) -> Tick:
         trade_id = None if polled else next(self._trade_ids)
         tick = Tick(
             symbol=symbol,
@@ -193,8 +202,7 @@ class Rig:
             polled=polled,
         )
         self.feed.kept.setdefault(symbol, []).append(tick)
-        self.paper.observe(symbol, tick.price)
-        return self.market.observe(tick)
+        return tick
 
     # --- the operator ------------------------------------------------------------------------------------------------
 

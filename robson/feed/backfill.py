@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 import trio
@@ -15,11 +15,15 @@ from robson.feed.quote import Quote
 from robson.ports.feed import MarketFeed
 
 CANDLE_SECONDS = 60
+# A source may give any of its past trades, page by page; more than these would take longer than a stop may wait.
+TRADES_MOST = 10_000
 QUERY_SECONDS = 5.0
 PAUSE_MOST_SECONDS = 5.0
 # A source that answers from a cache may be a little behind its own stream.
 LAG_SECONDS = 0.2
 LAGS_MAX = 5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = structlog.get_logger("robson.feed")
 
@@ -28,12 +32,12 @@ _log = structlog.get_logger("robson.feed")
 class Missed:
     """What a source gave, oldest first; afterwards everything up to `seen` is taken into account.
 
-    Ticks before `not_before` are part of the candles. `missing` is the span of which nothing could be had.
+    `missing` is the span of which nothing could be had.
     """
 
     seen: Seen
+    began: Seen
     prices: list[Tick | Candle] = field(default_factory=list)
-    not_before: datetime | None = None
     missing: tuple[datetime, datetime | None] | None = None
     # Candles are read once: they reach up to the present.
     has_candles: bool = False
@@ -46,13 +50,31 @@ class Missed:
     def take(self, ticks: Iterable[Tick]) -> None:
         """Go on with trades that follow."""
         for tick in ticks:
-            if not self.covers(tick):
-                self.prices.append(tick)
+            self.prices.append(tick)
             self.seen = Seen(trade_id=tick.trade_id, at=tick.at)
 
-    def covers(self, tick: Tick) -> bool:
-        """Whether a tick is taken into account already."""
-        return self.seen.covers(tick) or (self.not_before is not None and tick.at < self.not_before)
+    def go_on_from(self, tick: Tick) -> None:
+        """Take this tick into account next."""
+        self.seen = Seen(trade_id=tick.trade_id - 1 if tick.trade_id is not None else None, at=tick.at)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether enough trades were read, at least those of the candle in which the gap began."""
+        return len(self.prices) >= TRADES_MOST and _candle_of(self.seen.at) > self.began.at
+
+    def go_back_to_whole_candle(self) -> None:
+        """Give up the trades of the last candle, which was read in part: it is going to be taken whole."""
+        opened_at = _candle_of(self.seen.at)
+        self.prices = [price for price in self.prices if isinstance(price, Candle) or price.at < opened_at]
+        self.seen = Seen(at=opened_at)
+
+    def lack(self, since: datetime, until: datetime | None) -> None:
+        """Nobody has the prices of this span."""
+        self.missing = (self.missing[0] if self.missing is not None else since, until)
+
+
+def _candle_of(at: datetime) -> datetime:
+    return at - (at - _EPOCH) % timedelta(seconds=CANDLE_SECONDS)
 
 
 async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
@@ -60,7 +82,7 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
 
     Raises VenueError as the source does, trio.TooSlowError when it does not answer.
     """
-    missed = Missed(seen)
+    missed = Missed(seen, seen)
     lags = 0
     while True:
         if quote.first_kept is not None and missed.joins(quote):
@@ -73,6 +95,10 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
         elif trades.ticks:
             missed.take(trades.ticks)
             if missed.seen.trade_id is None:
+                return missed
+            if missed.is_long and not missed.joins(quote):
+                missed.go_back_to_whole_candle()
+                await _read_candles(feed, quote, missed, Trades())
                 return missed
         elif missed.joins(quote):
             return missed
@@ -89,36 +115,35 @@ async def _trades(feed: MarketFeed, symbol: str, seen: Seen) -> Trades:
 
 
 async def _read_candles(feed: MarketFeed, quote: Quote, missed: Missed, trades: Trades) -> None:
-    """Go on with candles up to the one in which the trades begin, then with the trades from its end on."""
+    """Go on with candles up to the one in which the trades begin, then with the trades.
+
+    A candle may hold some of those trades already: they lie between its extremes and change nothing any more.
+    """
     since, ticks = missed.seen.at, trades.ticks
-    # What is newest now is surely part of a candle that is read later.
-    newest = max((tick for tick in (quote.last, *ticks[-1:]) if tick is not None), key=lambda t: t.at, default=None)
-    begins = ticks[0].at if ticks else None
     candles: Sequence[Candle] = ()
     if not missed.has_candles:
         missed.has_candles = True
         with trio.fail_after(QUERY_SECONDS):
             candles = await feed.candles_since(quote.symbol, CANDLE_SECONDS, since)
-    used = [candle for candle in candles if begins is None or candle.opened_at <= begins]
-    if not used:
-        first = quote.first_kept
-        missed.missing = (since, begins or (first.at if first is not None else None))
-        missed.take(ticks)
-        return
-    if used[0].opened_at > since:
-        missed.missing = (since, used[0].opened_at)
-    elif begins is not None and used[-1].ends_at < begins:
-        missed.missing = (used[-1].ends_at, begins)
-    missed.prices.extend(used)
-    end = used[-1].ends_at
-    if newest is None:
+    next_tick = ticks[0] if ticks else quote.first_kept
+    used = [candle for candle in candles if next_tick is None or candle.opened_at <= next_tick.at]
+    reached = since
+    if used:
+        if used[0].opened_at > since:
+            missed.lack(since, used[0].opened_at)
+        missed.prices.extend(used)
+        reached = used[-1].ends_at
         missed.seen = Seen(at=used[-1].opened_at)
-    elif newest.at < end:
-        # It was still forming: it holds at least what had come by then.
-        missed.seen = Seen(trade_id=newest.trade_id, at=newest.at)
-    else:
-        missed.seen, missed.not_before = Seen(at=end), end
+    if next_tick is None:
+        if not used:
+            missed.lack(since, None)
+        return
+    if reached < next_tick.at:
+        missed.lack(reached, next_tick.at)
+    if ticks:
         missed.take(ticks)
+    else:
+        missed.go_on_from(next_tick)
 
 
 class Backfill:
@@ -174,7 +199,7 @@ class Backfill:
 
         Nothing waits in here: no price is missed meanwhile, and none is seen twice.
         """
-        kept = [tick for tick in quote.kept if not missed.covers(tick)]
+        kept = [tick for tick in quote.kept if not missed.seen.covers(tick)]
         # What was kept here is no gap: a fill was learnt late, while prices flowed.
         was_behind = attachment.place == "behind"
         rerun = Rerun(attachment.watch, forgiving=self._forgiving and was_behind)

@@ -156,7 +156,7 @@ class FanOut:
         if seen.trade_id is None and (before := quote.last_before(self._moment(seen.at))) is not None:
             # By arrival, not by the venue's event time: the two clocks need not agree.
             seen = Seen(trade_id=before.trade_id, at=before.at)
-        missed = Missed(seen)
+        missed = Missed(seen, seen)
         if quote.first_kept is not None and missed.joins(quote):
             self._backfill.make_up(quote, attachment, missed)
         else:

@@ -45,7 +45,7 @@ class MarketFeed(Protocol):
         """Trades with ids from `trade_id` on that the source can still give, oldest first.
 
         Not whole where it no longer has the first of them. Where there are many this may be one page: the next begins
-        after its last id, and a page without ticks is the end.
+        after its last id, and a page without ticks is the end. How many pages are worth the wait is for the caller.
         """
 
     async def trades_since(self, symbol: str, at: datetime) -> Trades:
