@@ -11,7 +11,7 @@ import trio
 
 from robson import app, config, log
 from robson.domain.errors import ConfigurationError, StorageError
-from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
+from robson.feed.opening import OpenedFeed, open_binance, open_replay, open_synthetic
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
@@ -77,8 +77,8 @@ def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
     feed = settings.feed
     if settings.mode == "live":
         raise ConfigurationError("mode was live, which this version cannot trade yet: only paper is there")
-    if feed.price_source != "trade":
-        raise ConfigurationError(f"feed.price_source was {feed.price_source}, which no feed of this version gives")
+    if feed.price_source != "trade" and feed.source != "binance":
+        raise ConfigurationError(f"feed.price_source was {feed.price_source}, which only binance gives")
     match feed.source:
         case "replay":
             if not feed.file:
@@ -87,9 +87,7 @@ def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
         case "synthetic":
             return _open_synthetic(feed, state)
         case "binance":
-            raise ConfigurationError(
-                "feed.source was binance, which this version does not have yet: synthetic or replay"
-            )
+            return open_binance(feed, settings.binance)
         case None:
             print(
                 "robson: NO REAL PRICES: no feed was chosen, the market is SYNTHETIC (--feed replay plays a recording)",

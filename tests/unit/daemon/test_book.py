@@ -39,7 +39,7 @@ async def test_a_move_without_a_trade_id_is_durable_with_its_flush(
         else:
             quote(rig, "97000", "97000.01")
         await trio.sleep(1)
-        assert stop_of(rig, position_id) == Decimal("95500")
+        assert stop_of(rig, position_id) == Decimal(95500)
     durable = journal.reopened(crashed=True).position(position_id)
     assert isinstance(durable.state, Active)
     assert durable.state.trail.stop == Decimal("93500" if has_ids else "95500")

@@ -15,12 +15,13 @@ from robson.feed.fanout import FanOut
 from tests.rig import SimulatedClock
 from tests.unit.feed.markets import START, HandFeed, tick
 
-LONG = {"side": Side.LONG, "stop": Decimal(95), "extreme": Decimal(100)}
-SHORT = {"side": Side.SHORT, "stop": Decimal(105), "extreme": Decimal(100)}
+
+def long_watch() -> Watch:
+    return Watch(Side.LONG, Decimal(95), Decimal(100), Decimal(5))
 
 
-def watch(side: Side, stop: Decimal, extreme: Decimal) -> Watch:
-    return Watch(side, stop, extreme, abs(stop - extreme))
+def short_watch() -> Watch:
+    return Watch(Side.SHORT, Decimal(105), Decimal(100), Decimal(5))
 
 
 def book(bid: object, ask: object, seconds: float = 0, *, polled: bool = False) -> Tick:
@@ -71,8 +72,8 @@ async def market_of(feed: HandFeed) -> FanOut:
 async def test_a_long_looks_at_the_bid_and_a_short_at_the_ask(autojump_clock: object, polled: bool) -> None:
     market = await market_of(HandFeed())
     long, short = Told(), Told()
-    market.attach("BTCUSDT", watch(**LONG), long)
-    market.attach("BTCUSDT", watch(**SHORT), short)
+    market.attach("BTCUSDT", long_watch(), long)
+    market.attach("BTCUSDT", short_watch(), short)
     market.observe(book("95.01", "104.99", 1, polled=polled))
     assert not long.crossings
     assert not short.crossings
@@ -85,7 +86,7 @@ async def test_a_long_looks_at_the_bid_and_a_short_at_the_ask(autojump_clock: ob
 
 async def test_each_side_follows_its_own_price(autojump_clock: object) -> None:
     market = await market_of(HandFeed())
-    long, short = watch(**LONG), watch(**SHORT)
+    long, short = long_watch(), short_watch()
     market.attach("BTCUSDT", long, Told())
     market.attach("BTCUSDT", short, Told())
     market.observe(book("101", "103", 1))
@@ -97,7 +98,7 @@ async def test_each_side_follows_its_own_price(autojump_clock: object) -> None:
 async def interrupted_market(feed: HandFeed) -> tuple[FanOut, Watch, Told]:
     """A long that has seen the book up to second 2, and then an interruption."""
     market = await market_of(feed)
-    told, followed = Told(), watch(**LONG)
+    told, followed = Told(), long_watch()
     market.attach("BTCUSDT", followed, told)
     market.observe(book("100", "101", 2))
     market.interrupted("BTCUSDT", "the connection was cut")
@@ -166,7 +167,7 @@ async def test_a_late_fill_sees_the_kept_book_since_then(autojump_clock: object)
             filled_at = clock.now() + timedelta(seconds=0.5)
         await trio.sleep(1)
     told = Told()
-    market.attach("BTCUSDT", watch(**LONG), told, seen=Seen(at=filled_at))
+    market.attach("BTCUSDT", long_watch(), told, seen=Seen(at=filled_at))
     assert [hit.price for hit in told.crossings] == [Decimal(94)]
 
 
