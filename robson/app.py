@@ -4,6 +4,7 @@ services (feed, executor) > positions > doors (control socket, signals)
 """
 
 import signal
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -108,7 +109,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
 async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: Market, socket: Path) -> None:
     executor, clock = supervisor.around.executor, supervisor.around.clock
     async with trio.open_nursery() as services:
-        services.start_soon(_deliver, feed, market)
+        services.start_soon(_deliver, feed, market, supervisor.around.market.states)
         services.start_soon(executor.run, supervisor)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
@@ -132,8 +133,8 @@ async def _until_told(
             return
 
 
-async def _deliver(feed: MarketFeed, market: Market) -> None:
-    """Keep the feed running: what ends it makes symbols stale, never the daemon."""
+async def _deliver(feed: MarketFeed, market: Market, symbols: Callable[[], Iterable[str]]) -> None:
+    """Keep the feed running: what ends it makes symbols stale, never the daemon, and what was missed is made up for."""
     while True:
         try:
             await feed.run(market)
@@ -143,6 +144,8 @@ async def _deliver(feed: MarketFeed, market: Market) -> None:
             await trio.sleep_forever()
         except Exception:  # noqa: BLE001  whatever broke the feed must not take the positions with it
             _log.exception("feed_failed", source=feed.source)
+            for symbol in symbols():
+                market.interrupted(symbol, "the feed has failed")
         else:
             _log.warning("feed_ended", source=feed.source)
             await trio.sleep_forever()

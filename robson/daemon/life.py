@@ -161,7 +161,12 @@ class Life:
         self._watch = Watch.of(self.position.side, trail)
         seen = Seen(trade_id=trail.trade_id, at=trail.seen_at or state.entry.filled_at)
         self._attachment = market.attach(
-            self.position.symbol, self._watch, self._on_hit, seen=seen, on_replayed=self._on_replayed
+            self.position.symbol,
+            self._watch,
+            self._on_hit,
+            seen=seen,
+            on_behind=self.stir,
+            on_replayed=self._on_replayed,
         )
 
     async def catch_up(self) -> None:

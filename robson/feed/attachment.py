@@ -34,13 +34,17 @@ class Attachment:
     One that is *behind* has missed prices: until they are made up for, ticks may hit its stop and never move it.
     """
 
-    __slots__ = ("_on_detach", "is_attached", "on_hit", "on_replayed", "place", "seen", "symbol", "trouble", "watch")
+    __slots__ = (
+        *("_on_detach", "is_attached", "on_behind", "on_hit", "on_replayed", "place", "seen", "symbol", "trouble"),
+        "watch",
+    )
 
     def __init__(
         self,
         symbol: str,
         watch: Watch,
         on_hit: Callable[[Crossing], None],
+        on_behind: Callable[[], None],
         on_replayed: Callable[[Replayed], None],
         seen: Seen | None,
         on_detach: Callable[["Attachment"], None],
@@ -48,6 +52,7 @@ class Attachment:
         self.symbol = symbol
         self.watch = watch
         self.on_hit = on_hit
+        self.on_behind = on_behind
         self.on_replayed = on_replayed
         # The last price taken into account before it became live; a live one has seen all that came since.
         self.seen = seen

@@ -140,16 +140,17 @@ class FanOut:
         on_hit: Callable[[Crossing], None],
         *,
         seen: Seen | None = None,
+        on_behind: Callable[[], None] = lambda: None,
         on_replayed: Callable[[Replayed], None] = lambda _replayed: None,
     ) -> Attachment:
         """Let a watch observe every tick of a subscribed symbol from the next one on, or from `seen` on.
 
         On a hit it is detached, then `on_hit` is called, once; it must not raise. Prices since `seen` come first: at
-        once where they are kept here, otherwise the watch is behind until `make_up` has read them from the source, and
-        `on_replayed` tells.
+        once where they are kept here, otherwise the watch is behind until `make_up` has read them from the source;
+        `on_behind` tells of a live one that falls behind, `on_replayed` of one that has caught up.
         """
         quote = self._quotes[symbol]
-        attachment = Attachment(symbol, watch, on_hit, on_replayed, seen, self._detach)
+        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, self._detach)
         if seen is None:
             places.go_on(quote, attachment)
             return attachment
@@ -161,7 +162,7 @@ class FanOut:
             self._backfill.make_up(quote, attachment, missed)
         else:
             places.stay_behind(quote, attachment)
-            self._leave_behind(quote, [attachment])
+            self._backfill.add(quote, attachment)
         return attachment
 
     async def make_up(self) -> None:
@@ -203,7 +204,7 @@ class FanOut:
     def states(self) -> dict[str, FeedState]:
         """Every subscribed symbol's freshness."""
         now = self._clock.monotonic()
-        return {symbol: self._state(quote, now) for symbol, quote in self._quotes.items()}
+        return {symbol: quote.state(now, self._stale_after) for symbol, quote in self._quotes.items()}
 
     def is_stale(self, symbol: str) -> bool:
         """Whether the symbol has had no streamed tick for too long, or is not subscribed at all."""
@@ -267,6 +268,7 @@ class FanOut:
     def _leave_behind(self, quote: Quote, attachments: Sequence[Attachment]) -> bool:
         for attachment in attachments:
             self._backfill.add(quote, attachment)
+            attachment.on_behind()
         return bool(attachments)
 
     def _caught_up(self, quote: Quote, attachment: Attachment, has_moved: bool) -> None:
@@ -286,15 +288,3 @@ class FanOut:
 
     def _lock(self, symbol: str) -> trio.Lock:
         return self._locks.setdefault(symbol, trio.Lock())
-
-    def _state(self, quote: Quote, now: float) -> FeedState:
-        age = quote.age(now)
-        return FeedState(
-            last_price=quote.price,
-            trade_id=quote.last.trade_id if quote.last is not None else None,
-            age_seconds=age,
-            stale=quote.is_stale(now, self._stale_after),
-            ticks=quote.ticks,
-            dropped=quote.dropped,
-            interruption=quote.interruption,
-        )

@@ -110,6 +110,18 @@ class Quote:
         """
         return now >= self.arrived_at + stale_after
 
+    def state(self, now: float, stale_after: float) -> FeedState:
+        """How fresh it is."""
+        return FeedState(
+            last_price=self.price,
+            trade_id=self.last.trade_id if self.last is not None else None,
+            age_seconds=self.age(now),
+            stale=self.is_stale(now, stale_after),
+            ticks=self.ticks,
+            dropped=self.dropped,
+            interruption=self.interruption,
+        )
+
     def accept(self, tick: Tick) -> bool:
         """Whether a streamed tick is newer than all before it; otherwise it is counted as dropped."""
         if self.last is not None and not _is_newer(tick, self.last):

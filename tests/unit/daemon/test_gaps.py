@@ -302,7 +302,13 @@ async def test_a_jump_in_the_running_stream_is_filled_in_order(tmp_path: Path, a
         assert (view.state, view.extreme, view.trailing_stop) == ("Active", Decimal(97000), Decimal(95500))
         rig.market.interrupted("BTCUSDT", "the connection was lost")
         rig.lose("95400")
+        feed.gate["BTCUSDT"] = gate = trio.Event()
         rig.tick("97100")
+        await trio.sleep(2)
+        # Behind, though neither stale nor without a monitor: that counts.
+        view = await rig.view(position_id)
+        assert (view.state, view.trailing_stop, view.unprotected_seconds) == ("Active", Decimal(95500), 2)
+        gate.set()
         await rig.until(position_id, "Closed")
     (triggered,) = [row.data for row in rig.journal.events() if row.type == "exit_triggered"]
     assert (triggered["price"], triggered["trailing_stop"]) == ("95400", "95500")

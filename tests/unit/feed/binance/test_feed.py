@@ -33,6 +33,7 @@ class Bench:
 
     async def begin(self) -> "Bench":
         self.nursery.start_soon(self.feed.run, self.market)
+        await wait_all_tasks_blocked()
         for symbol in self.exchange.trades:
             await self.feed.subscribe(symbol)
         await wait_all_tasks_blocked()
