@@ -117,20 +117,20 @@ class BinanceFeed:
     async def trades_from(self, symbol: str, trade_id: int) -> Trades:
         """A page of the trades with ids from `trade_id` on; with the book as the source all of them, without ids."""
         page = await self._history.trades_from(symbol, trade_id)
-        if self._is_book:
-            return await self._without_ids(symbol, page)
         first = page[0].trade_id if page else None
-        return Trades(ticks=tuple(page), is_whole=first is None or first <= max(trade_id, 1))
+        return await self._given(symbol, page, is_whole=first is None or first <= max(trade_id, 1))
 
     async def trades_since(self, symbol: str, at: datetime) -> Trades:
         """The same from a moment on."""
         page = await self._history.trades_since(symbol, at)
-        return await self._without_ids(symbol, page) if self._is_book else Trades(ticks=tuple(page))
+        return await self._given(symbol, page, is_whole=not page or await self._history.reaches_before(page[0]))
 
-    async def _without_ids(self, symbol: str, first: Sequence[Tick]) -> Trades:
-        trades = await self._history.all_trades(symbol, first)
+    async def _given(self, symbol: str, page: Sequence[Tick], *, is_whole: bool) -> Trades:
+        if not self._is_book:
+            return Trades(ticks=tuple(page), is_whole=is_whole)
+        trades = await self._history.all_trades(symbol, page)
         bare = tuple(msgspec.structs.replace(tick, trade_id=None) for tick in trades.ticks)
-        return msgspec.structs.replace(trades, ticks=bare)
+        return Trades(ticks=bare, is_whole=is_whole and trades.is_whole)
 
     async def _check(self, lane: Lane) -> None:
         """Ask once whether there is such a symbol; the answer is its first price."""

@@ -92,6 +92,14 @@ class History:
         """The first page of aggregate trades from a moment on, oldest first."""
         return await self._trades(symbol, {"startTime": str(to_stamp(at)), "limit": str(PAGE)})
 
+    async def reaches_before(self, tick: Tick) -> bool:
+        """Whether the trade before this one can still be read, or this is the first of all."""
+        assert tick.trade_id is not None, tick
+        if tick.trade_id <= 1:
+            return True
+        found = await self.trades_from(tick.symbol, tick.trade_id - 1, 1)
+        return bool(found) and found[0].trade_id == tick.trade_id - 1
+
     async def newest_trade(self, symbol: str) -> Tick | None:
         """The latest aggregate trade."""
         found = await self._trades(symbol, {"limit": "1"})
