@@ -163,7 +163,7 @@ class BinanceFeed:
 
     def _want(self) -> None:
         kind = "bookTicker" if self._is_book else "aggTrade"
-        self._streams.want([f"{symbol.lower()}@{kind}" for symbol in self._lanes])
+        self._streams.stream([f"{symbol.lower()}@{kind}" for symbol in self._lanes])
 
     def _on_frame(self, frame: codec.Frame) -> None:
         delivery = self._delivery

@@ -1,95 +1,36 @@
-"""One connection to the market streams, from its handshake to its end."""
+"""A connection to the market streams: asks for what is wanted and gives what comes."""
 
-import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 import trio
 
 from robson.feed.binance import codec
+from robson.feed.binance.connection import Connection, Part
 from robson.feed.binance.session import Session, SubscriptionRefused
-from robson.feed.binance.wire import Connect, Socket, SocketLost
-
-# From the first byte until everything that is wanted is confirmed, however much that is.
-READY_SECONDS = 20.0
-# The exchange ends a connection after 24 hours.
-ROTATE_SECONDS = 23 * 3600.0
-PING_SECONDS = 20.0
-PONG_SECONDS = 10.0
+from robson.feed.binance.wire import Connect, Socket
 
 _log = structlog.get_logger("robson.feed")
 
 
-class Line:
-    """Delivers the frames of the wanted streams.
-
-    `settled` is set once it is ready or over; `succeed` once another one should take its place: it is over, too old,
-    told so by the server, or by `renew`.
-    """
+class Line(Connection):
+    """Delivers the frames of the wanted streams; ready when all of them are confirmed."""
 
     def __init__(
-        self,
-        url: str,
-        connect: Connect,
-        wanted: Collection[str],
-        on_frame: Callable[[codec.Frame], None],
-        on_end: Callable[["Line"], None],
+        self, url: str, connect: Connect, wanted: Collection[str], on_frame: Callable[[codec.Frame], None]
     ) -> None:
-        self.reason = ""
-        self.is_ready = False
-        self.is_over = False
-        self.settled = trio.Event()
-        self.succeed = trio.Event()
-        self._url = url
-        self._connect = connect
+        super().__init__(url, connect)
         self._session = Session(wanted)
         self._on_frame = on_frame
-        self._on_end = on_end
         self._changed = trio.Event()
-        self._scope = trio.CancelScope()
 
     def want(self, streams: Collection[str]) -> None:
         """Let exactly these be streamed; raises TooManyStreams."""
         self._session.want(streams)
         self._changed.set()
 
-    def renew(self, reason: str) -> None:
-        """Ask for a successor; this one goes on until that is ready."""
-        if not self.succeed.is_set():
-            self.reason = reason
-            self.succeed.set()
-
-    def close(self, reason: str) -> None:
-        """End it."""
-        if not self.is_over:
-            self.reason = reason
-            self._scope.cancel()
-
-    async def run(self) -> None:
-        """Connect, subscribe and deliver until it is over, for whatever reason; does not raise."""
-        try:
-            with self._scope:
-                self._scope.deadline = trio.current_time() + READY_SECONDS
-                async with self._connect(self._url) as socket, trio.open_nursery() as nursery:
-                    for part in (self._read, self._write, self._ping, self._grow_old):
-                        nursery.start_soon(self._guard, part, socket)
-        except SocketLost as error:
-            self.reason = str(error)
-        except trio.Cancelled:
-            self.reason = "the feed was stopped"
-            raise
-        finally:
-            self.is_over = True
-            self.reason = self.reason or f"not every stream was confirmed within {READY_SECONDS:g} s"
-            self.settled.set()
-            self.succeed.set()
-            self._on_end(self)
-
-    async def _guard(self, part: Callable[[Socket], Awaitable[None]], socket: Socket) -> None:
-        try:
-            await part(socket)
-        except (SocketLost, SubscriptionRefused) as error:
-            self.close(str(error))
+    def _parts(self) -> Sequence[Part]:
+        return (self._read, self._write)
 
     async def _read(self, socket: Socket) -> None:
         while True:
@@ -110,10 +51,8 @@ class Line:
                     self._on_frame(frame)
 
     def _check_ready(self) -> None:
-        if not self.is_ready and self._session.is_ready:
-            self.is_ready = True
-            self._scope.deadline = math.inf
-            self.settled.set()
+        if self._session.is_ready:
+            self._become_ready()
 
     async def _write(self, socket: Socket) -> None:
         while True:
@@ -127,15 +66,3 @@ class Line:
                 continue
             with trio.move_on_at(min(session.due_at(), session.overdue_at())):
                 await self._changed.wait()
-
-    async def _ping(self, socket: Socket) -> None:
-        while True:
-            await trio.sleep(PING_SECONDS)
-            with trio.move_on_after(PONG_SECONDS) as waiting:
-                await socket.ping()
-            if waiting.cancelled_caught:
-                raise SocketLost(f"a ping was not answered within {PONG_SECONDS:g} s")
-
-    async def _grow_old(self, socket: Socket) -> None:
-        await trio.sleep(ROTATE_SECONDS)
-        self.renew(f"it was {ROTATE_SECONDS / 3600:g} h old")

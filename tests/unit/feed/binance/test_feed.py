@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from robson.domain.errors import RuleError
 from robson.domain.market import Tick
-from robson.feed.binance import line as line_module
+from robson.feed.binance import connection
 from robson.feed.binance.feed import BinanceFeed
 from robson.feed.binance.off_market import Doubt
 from tests.exchange import DAY_SECONDS, Exchange, feed_of
@@ -269,7 +269,7 @@ async def test_the_line_is_renewed_before_a_day_is_over_and_nothing_is_lost_or_t
         lives.append(len(here.exchange.open_lines))
     assert here.ids() == here.made()
     assert [line.opened_at for line in here.exchange.lines] == pytest.approx(
-        [n * line_module.ROTATE_SECONDS for n in range(6)], abs=2
+        [n * connection.ROTATE_SECONDS for n in range(6)], abs=2
     )
     assert set(lives) == {1}
     assert not here.market.interruptions
