@@ -14,10 +14,8 @@ import trio
 from trio.testing import memory_stream_pair
 from trio_websocket import (
     ConnectionClosed,
-    HandshakeError,
     WebSocketConnection,
     WebSocketRequest,
-    wrap_client_stream,
     wrap_server_stream,
 )
 
@@ -26,7 +24,7 @@ from robson.feed.binance.codec import exchange_time, to_stamp
 from robson.feed.binance.feed import BinanceFeed
 from robson.feed.binance.history import History
 from robson.feed.binance.rest import Rest
-from robson.feed.binance.wire import Socket, SocketLost, WebSocket
+from robson.feed.binance.wire import Socket, SocketLost, speak
 from robson.ports.clock import Clock
 
 DAY_SECONDS = 24 * 3600.0
@@ -83,6 +81,8 @@ class Exchange:
         self.ahead = timedelta(0)
         self.window: int | None = None
         self._update_id = 0
+        # Set at each message of a client.
+        self.news = trio.Event()
 
     # --- the market --------------------------------------------------------------------------------------------------
 
@@ -141,18 +141,8 @@ class Exchange:
             raise SocketLost("connection refused")
         ours, theirs = memory_stream_pair()
         self.nursery.start_soon(self.serve, theirs)
-        try:
-            async with trio.open_nursery() as nursery:
-                stream = cast("trio.SocketStream", ours)
-                connection = await wrap_client_stream(nursery, stream, "exchange.test", url)
-                try:
-                    yield WebSocket(connection)
-                finally:
-                    with trio.move_on_after(1):
-                        await connection.aclose()
-                    nursery.cancel_scope.cancel()
-        except HandshakeError as error:
-            raise SocketLost(str(error)) from error
+        async with speak(cast("trio.SocketStream", ours), "exchange.test", url) as socket:
+            yield socket
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """The exchange's side of one connection, over whatever stream."""
@@ -186,6 +176,8 @@ class Exchange:
 
     def take(self, line: ServedLine, message: dict[str, Any]) -> None:
         line.messages.append(trio.current_time())
+        self.news.set()
+        self.news = trio.Event()
         if not self.acknowledges:
             return
         if message["method"] == "SUBSCRIBE":

@@ -1,8 +1,10 @@
 """A WebSocket as the streams need it: text in, text out, pings, and one way to be lost."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
@@ -69,19 +71,53 @@ class WebSocket:
 @asynccontextmanager
 async def open_socket(url: str) -> AsyncIterator[Socket]:
     """Connect to a ws: or wss: address; how long that may take is for the caller to say."""
+    place = urlsplit(url)
+    host, is_safe = place.hostname or "", place.scheme == "wss"
     try:
-        async with trio_websocket.open_websocket_url(
-            url,
-            message_queue_size=MESSAGES_QUEUED,
-            max_message_size=MESSAGE_BYTES_MOST,
-            receive_buffer_size=RECEIVE_BYTES,
-            disconnect_timeout=CLOSE_SECONDS,
-        ) as connection:
-            yield WebSocket(connection)
-    except trio_websocket.DisconnectionTimeout:
-        pass  # it did not say goodbye: it is closed all the same
-    except (trio_websocket.HandshakeError, OSError, trio.BrokenResourceError) as error:
-        raise SocketLost(f"no connection to {url}: {error.__cause__ or error or type(error).__name__}") from error
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
+        stream = await trio.open_tcp_stream(host, place.port or (443 if is_safe else 80))
+        if is_safe:
+            stream = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+            await stream.do_handshake()
+    except (OSError, trio.BrokenResourceError) as error:
+        raise SocketLost(f"no connection to {url}: {error.__cause__ or error}") from error
+    async with speak(stream, place.netloc, f"{place.path or '/'}{'?' if place.query else ''}{place.query}") as socket:
+        yield socket
+
+
+@asynccontextmanager
+async def speak(
+    stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], host: str, resource: str
+) -> AsyncIterator[Socket]:
+    """The WebSocket protocol over a stream, which is closed at the end of the block."""
+    lost: SocketLost | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                connection = await trio_websocket.wrap_client_stream(
+                    nursery,
+                    stream,
+                    host,
+                    resource,
+                    message_queue_size=MESSAGES_QUEUED,
+                    max_message_size=MESSAGE_BYTES_MOST,
+                    receive_buffer_size=RECEIVE_BYTES,
+                )
+                try:
+                    yield WebSocket(connection)
+                finally:
+                    with trio.move_on_after(CLOSE_SECONDS):
+                        await connection.aclose()
+            except SocketLost as error:
+                lost = error
+            except trio_websocket.HandshakeError as error:
+                lost = SocketLost(f"no WebSocket at {host}{resource}: {error or type(error).__name__}")
+            nursery.cancel_scope.cancel()
+    finally:
+        # After an abnormal end trio-websocket leaves it open.
+        await trio.aclose_forcefully(stream)
+    if lost is not None:
+        raise lost
 
 
 def _lost(error: Exception) -> SocketLost:
