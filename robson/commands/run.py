@@ -11,7 +11,7 @@ import trio
 
 from robson import app, config, log
 from robson.domain.errors import ConfigurationError, StorageError
-from robson.feed.opening import OpenedFeed, open_binance, open_replay, open_synthetic
+from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
@@ -87,6 +87,9 @@ def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
         case "synthetic":
             return _open_synthetic(feed, state)
         case "binance":
+            # The libraries of a network cost a tenth of a second, which a daemon without one need not pay.
+            from robson.feed.binance.opening import open_binance
+
             return open_binance(feed, settings.binance)
         case None:
             print(

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import trio
 import trio_websocket
@@ -36,6 +36,7 @@ class Socket(Protocol):
         """Send a ping and wait for its pong."""
 
 
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 # Opens a connection to an address and closes it at the end of the block; raises SocketLost.
 Connect = Callable[[str], AbstractAsyncContextManager[Socket]]
 
@@ -72,23 +73,30 @@ class WebSocket:
 async def open_socket(url: str) -> AsyncIterator[Socket]:
     """Connect to a ws: or wss: address; how long that may take is for the caller to say."""
     place = urlsplit(url)
-    host, is_safe = place.hostname or "", place.scheme == "wss"
     try:
-        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
-        stream = await trio.open_tcp_stream(host, place.port or (443 if is_safe else 80))
-        if is_safe:
-            stream = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
-            await stream.do_handshake()
+        stream = await _open_stream(place)
     except (OSError, trio.BrokenResourceError) as error:
         raise SocketLost(f"no connection to {url}: {error.__cause__ or error}") from error
     async with speak(stream, place.netloc, f"{place.path or '/'}{'?' if place.query else ''}{place.query}") as socket:
         yield socket
 
 
+async def _open_stream(place: SplitResult) -> Stream:
+    host, is_safe = place.hostname or "", place.scheme == "wss"
+    plain = await trio.open_tcp_stream(host, place.port or (443 if is_safe else 80))
+    if not is_safe:
+        return plain
+    stream = trio.SSLStream(plain, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(plain)
+        raise
+    return stream
+
+
 @asynccontextmanager
-async def speak(
-    stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], host: str, resource: str
-) -> AsyncIterator[Socket]:
+async def speak(stream: Stream, host: str, resource: str) -> AsyncIterator[Socket]:
     """The WebSocket protocol over a stream, which is closed at the end of the block."""
     lost: SocketLost | None = None
     try:

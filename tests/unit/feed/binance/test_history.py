@@ -8,6 +8,7 @@ import httpx
 import pytest
 import trio
 
+from robson.clock import RunClock
 from robson.domain.errors import RateLimited, Rejected, Unreachable
 from robson.feed.binance.history import History
 from robson.feed.binance.rest import Rest, Spend
@@ -194,3 +195,26 @@ async def test_an_answer_that_never_comes_is_not_waited_for(autojump_clock: obje
     exchange.gate = trio.Event()
     with pytest.raises(Unreachable, match="not answered within 4 s"), trio.fail_after(4.1):
         await history_of(exchange).newest_trade("BTCUSDT")
+
+
+async def test_a_real_connection_carries_it(nursery: trio.Nursery) -> None:
+    asked: list[bytes] = []
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += await stream.receive_some()
+            asked.append(request.splitlines()[0])
+            body = b'[{"symbol":"BTCUSDT","price":"95000.10"},{"symbol":"ETHUSDT","price":"2600"}]'
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+            await stream.send_all(head + body)
+
+    listeners = await nursery.start(trio.serve_tcp, serve, 0)
+    clock = RunClock()
+    place = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    with trio.fail_after(20):
+        async with httpx.AsyncClient(base_url=place, trust_env=False) as client:
+            found = await History(Rest(client, clock), clock).prices(["ETHUSDT", "BTCUSDT"])
+    assert found == {"BTCUSDT": Decimal("95000.10"), "ETHUSDT": Decimal(2600)}
+    assert asked == [b"GET /api/v3/ticker/price?symbols=%5B%22BTCUSDT%22%2C%22ETHUSDT%22%5D HTTP/1.1"]
