@@ -29,13 +29,13 @@ class RefusingVenue(FaultyVenue):
 
     def __init__(self, inner: Venue) -> None:
         super().__init__(inner)
-        self.orders: deque[VenueError] = deque()
+        self.refused_orders: deque[VenueError] = deque()
         self.readings: deque[VenueError] = deque()
 
     async def place(self, request: OrderRequest) -> OrderReport:
-        if self.orders:
+        if self.refused_orders:
             self.requests.append(request)
-            raise self.orders.popleft()
+            raise self.refused_orders.popleft()
         return await super().place(request)
 
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
@@ -63,7 +63,7 @@ async def test_a_refused_entry_is_never_sent_again(
     async with rig.running():
         position_id = await rig.arm()
         rig.tick("95000")
-        venue.orders.append(refusal)
+        venue.refused_orders.append(refusal)
         await rig.signal(position_id, "95000", "93500")
         await rig.until(position_id, "Armed")
         await trio.sleep(600)
@@ -81,7 +81,7 @@ async def test_a_refused_exit_is_tried_until_it_is_taken_and_keeps_silent_meanwh
         position_id = await rig.active()
         sent: list[float] = []
         venue.on_place = lambda _request: sent.append(trio.current_time())
-        venue.orders.extend([refusal] * 3)
+        venue.refused_orders.extend([refusal] * 3)
         began = trio.current_time()
         await rig.close(position_id)
         await rig.until(position_id, "Closed", seconds=600)
