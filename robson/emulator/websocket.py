@@ -93,9 +93,9 @@ class Socket:
 
     async def close(self, code: int, reason: str) -> None:
         """Say goodbye and end."""
-        with trio.move_on_after(1), trio.CancelScope(shield=True):
-            with suppress(LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
-                await self._send(self._websocket.send(CloseConnection(code=code, reason=reason)))
+        gone = (LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError)
+        with trio.move_on_after(1, shield=True), suppress(*gone):
+            await self._send(self._websocket.send(CloseConnection(code=code, reason=reason)))
         self.cut()
 
     async def _read(self, trailing: bytes, hear: Hearing) -> None:
