@@ -82,12 +82,12 @@ async def run(
             clock=opened.clock, market=market, settings=settings, keys=keys, path=state / ACCOUNT_FILE, seed=seed
         )
         try:
-            await _Doors(exchange, listening).run(announce)
+            await Doors(exchange, listening).run(announce)
         finally:
             exchange.close()
 
 
-class _Doors(StreamActions):
+class Doors(StreamActions):
     """Everything that listens."""
 
     def __init__(self, exchange: Exchange, listening: Listening) -> None:
@@ -115,10 +115,10 @@ class _Doors(StreamActions):
             nursery.start_soon(self._streams.run_klines)
             nursery.start_soon(self._run_chance)
             await nursery.start(_until_told, nursery.cancel_scope)
-            await nursery.start(partial(trio.serve_listeners, self._serve, listeners))
+            await nursery.start(partial(trio.serve_listeners, self.serve, listeners))
             announce(port)
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection; whatever goes wrong in it ends it alone."""
         try:
             self._admitted.acquire_nowait()
