@@ -21,7 +21,7 @@ REQUEST_SECONDS = 30.0
 IDLE_SECONDS = 120.0
 SEND_SECONDS = 30.0
 
-_CHUNK = 65_536
+_CHUNK = 16_384
 _METHODS = {"GET", "POST", "PUT", "DELETE"}
 _log = structlog.get_logger("robson.emulator")
 
@@ -69,6 +69,7 @@ class _Connection:
     def __init__(self, stream: trio.abc.Stream, patience: float) -> None:
         self._stream = stream
         self._patience = patience
+        self._is_head = False
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD_BYTES)
 
     async def run(self, answer: Answering, upgrade: Callable[[trio.abc.Stream, Upgrade], Awaitable[None]]) -> None:
@@ -77,6 +78,7 @@ class _Connection:
             head = await self._next_head()
             if head is None:
                 return
+            self._is_head = head.method == b"HEAD"
             if _wants_websocket(head):
                 trailing = self._http.trailing_data[0]
                 await upgrade(
@@ -108,6 +110,8 @@ class _Connection:
         with trio.move_on_after(IDLE_SECONDS * self._patience) as idle:
             event = await self._event(idle)
             if isinstance(event, h11.Request):
+                if event.http_version not in {b"1.0", b"1.1"}:
+                    raise h11.RemoteProtocolError("unknown version", error_status_hint=505)
                 return event
             return None
         if self._http.trailing_data[0]:
@@ -152,9 +156,8 @@ class _Connection:
             headers.append(("Connection", "close"))
         raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
         head = self._http.send(h11.Response(status_code=reply.status, headers=raw))
-        # A HEAD request never comes here: it is not one of the methods that are answered with a body.
-        rest = (self._http.send(h11.Data(data=content)) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
-        await self._write((head or b"") + rest)
+        body = b"" if self._is_head else self._http.send(h11.Data(data=content))
+        await self._write((head or b"") + (body or b"") + (self._http.send(h11.EndOfMessage()) or b""))
 
     async def _write(self, raw: bytes | None) -> None:
         with trio.fail_after(SEND_SECONDS * self._patience):

@@ -112,11 +112,16 @@ class Doors(StreamActions):
         async with trio.open_nursery() as nursery:
             self._exchange.work_in(nursery)
             nursery.start_soon(self._exchange.market.feed.run, self._exchange.market)
-            nursery.start_soon(self._streams.run_klines)
-            nursery.start_soon(self._run_chance)
+            nursery.start_soon(self.run_tasks)
             await nursery.start(_until_told, nursery.cancel_scope)
             await nursery.start(partial(trio.serve_listeners, self.serve, listeners))
             announce(port)
+
+    async def run_tasks(self) -> None:
+        """What runs beside the connections: candles by the clock, and random faults."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._streams.run_klines)
+            nursery.start_soon(self._run_chance)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection; whatever goes wrong in it ends it alone."""
