@@ -77,7 +77,8 @@ class Bench:
 
     def __init__(self, directory: Path, settings: PaperSettings = EXACT) -> None:
         self.clock = VirtualClock()
-        self.market = Market(StillFeed(), [PAIR, "ETHUSDT"], settings.spread_bps)
+        self.feed = StillFeed()
+        self.market = Market(self.feed, [PAIR, "ETHUSDT"], settings.spread_bps)
         self.exchange = Exchange(
             clock=self.clock,
             market=self.market,

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -210,9 +211,7 @@ async def test_the_control_endpoint_arms_lists_and_clears(tmp_path: Path) -> Non
         streams = NoStreams()
         control = Control(bench.exchange, streams)
 
-        async def ask(
-            method: str, path: str, body: object = None, query: str = "", **headers: str
-        ) -> tuple[int, object]:
+        async def ask(method: str, path: str, body: object = None, query: str = "", **headers: str) -> tuple[int, Any]:
             raw = b"" if body is None else msgspec.json.encode(body)
             reply = await control.answer(Request(method, f"/control/{path}", query, headers, raw))
             return reply.status, json.loads(reply.content())

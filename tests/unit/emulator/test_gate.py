@@ -184,6 +184,6 @@ def test_a_pem_without_its_package_is_a_matter_of_configuration(
     def missing(name: str) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr(credentials.importlib, "import_module", missing)
+    monkeypatch.setattr("robson.emulator.credentials.importlib.import_module", missing)
     with pytest.raises(ConfigurationError, match="needs the package cryptography"):
         Ed25519Verifier.read(b"", tmp_path)

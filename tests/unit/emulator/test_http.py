@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from robson.emulator.http import IDLE_SECONDS, LARGEST_BODY_BYTES, REQUEST_SECONDS
 from robson.emulator.refusals import Cut
@@ -113,9 +114,7 @@ async def test_a_message_has_a_largest_size(tmp_path: Path) -> None:
         assert await is_well(doors)
 
 
-async def _closes(connection: object) -> int:
-    from trio_websocket import ConnectionClosed  # noqa: PLC0415
-
+async def _closes(connection: WebSocketConnection) -> int:
     try:
         while True:
             await connection.get_message()

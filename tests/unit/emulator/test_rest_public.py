@@ -59,7 +59,7 @@ async def test_a_market_without_a_price_says_so(tmp_path: Path, autojump_clock: 
     with opened(tmp_path, price=None) as bench:
         reply = await bench.get("/api/v3/ticker/price", symbol=PAIR)
         assert (reply.status, reply.error[0]) == (500, -1000)
-        assert PAIR in bench.market.feed.subscribed
+        assert PAIR in bench.feed.subscribed
 
 
 async def test_wrong_methods_and_paths(tmp_path: Path) -> None:

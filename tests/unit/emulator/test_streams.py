@@ -63,7 +63,7 @@ async def test_a_combined_stream_wraps_and_takes_subscriptions(tmp_path: Path) -
         doors.bench.tick("3300", symbol="ETHUSDT")
         frame = await hear(client)
         assert (frame["stream"], frame["data"]["e"], frame["data"]["p"]) == ("ethusdt@trade", "trade", "3300.00000000")
-        assert "ETHUSDT" in doors.bench.market.feed.subscribed
+        assert "ETHUSDT" in doors.bench.feed.subscribed
 
 
 @pytest.mark.parametrize(
