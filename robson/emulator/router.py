@@ -69,12 +69,10 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
         )
         if endpoint.name == ORDER:
             headers.update(exchange.limits.count_order(now_ms))
-        value = await endpoint.answer(Call(exchange, parameters, plan, window))
+        reply = await _answered(endpoint, Call(exchange, parameters, plan, window), headers)
         await _meet_after(plan)
     except Refused as error:
         return _refused(error, headers)
-    except Rejected as error:
-        return _refused(from_ledger(error), headers)
     except InDoubt as error:
         _log.error("account_in_doubt", error=str(error))
         return _refused(no_answer(), headers)
@@ -83,7 +81,17 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
         return _refused(unknown(), headers)
     except _Page as page:
         return page.reply
-    return Reply(value=value, headers=headers)
+    return reply
+
+
+async def _answered(endpoint: Endpoint, call: Call, headers: Mapping[str, str]) -> Reply:
+    """What the exchange says, a refusal as well: either may be lost on its way."""
+    try:
+        return Reply(value=await endpoint.answer(call), headers=headers)
+    except Refused as error:
+        return _refused(error, headers)
+    except Rejected as error:
+        return _refused(from_ledger(error), headers)
 
 
 class _Page(Exception):
@@ -108,7 +116,7 @@ def meet_before(exchange: Exchange, plan: Plan) -> None:
 
 
 async def _meet_after(plan: Plan) -> None:
-    """The faults of an answer to a request that was executed."""
+    """The faults of an answer on its way to the client."""
     if "late_reply" in plan:
         await trio.sleep(plan["late_reply"].length_seconds)
     if "drop_reply" in plan:

@@ -51,6 +51,9 @@ async def test_a_reply_may_be_lost_and_a_request_too(tmp_path: Path) -> None:
         with pytest.raises(Cut):
             await bench.order("BUY", "0.01", newClientOrderId="x")
         assert await known(bench) == "FILLED"
+        bench.arm("drop_reply")
+        with pytest.raises(Cut):
+            await bench.order("BUY", "9")
 
 
 @pytest.mark.parametrize(
