@@ -238,3 +238,41 @@ async def test_the_control_endpoint_arms_lists_and_clears(tmp_path: Path) -> Non
         assert bench.market.price(PAIR) == 90_000
         assert (await ask("POST", "price", {"symbol": PAIR, "price": "90000.001"}))[0] == 400
         assert (await ask("POST", "price", {"symbol": PAIR, "price": "NaN"}))[0] == 400
+
+
+async def test_under_random_faults_the_books_still_add_up(tmp_path: Path, autojump_clock: object) -> None:
+    seed = "20261122"
+    print("seed", seed)
+    outcomes: dict[str, str] = {}
+    async with trio.open_nursery() as nursery:
+        with opened(tmp_path) as bench:
+            bench.exchange.work_in(nursery)
+            bench.exchange.faults.randomise(Chance(seed=seed, probability=0.6))
+            for number in range(200):
+                identity, side = f"n{number}", "BUY" if number % 2 == 0 else "SELL"
+                effect = "MARGIN_BUY" if number % 3 == 0 else "AUTO_REPAY"
+                try:
+                    reply = await bench.order(side, "0.02", effect, newClientOrderId=identity)
+                    answered = reply.status == 200
+                    outcomes[identity] = reply.json["status"] if answered else str(reply.status)
+                except Cut:
+                    outcomes[identity] = "cut"
+                await trio.sleep(1)
+            await trio.sleep(5)
+            fired = bench.exchange.faults.fired
+            assert set(fired) == set(Chance(seed="").faults), "every fault has come up"
+            orders = {order.ticket.client_order_id: order for order in bench.exchange.file.orders(PAIR)}
+            assert len(orders) == len(bench.exchange.file.orders(PAIR)), "no request has traded twice"
+            for identity, outcome in outcomes.items():
+                if outcome in {"FILLED", "EXPIRED"}:
+                    assert orders[identity].status.value == outcome
+                elif outcome in {"403", "418", "429", "400"}:
+                    assert identity not in orders, (identity, outcome)
+            moved = borrowed = Decimal(0)
+            for execution in bench.exchange.file.executions(PAIR):
+                moved += execution.quantity - execution.fee if execution.side.value == "buy" else -execution.quantity
+            for loan in bench.exchange.file.loans(PAIR):
+                if loan.asset == "BTC":
+                    borrowed += loan.principal if loan.kind.value == "BORROW" else -loan.principal - loan.interest
+            base = bench.exchange.read(PAIR).account.base
+            assert base.total == moved + borrowed
