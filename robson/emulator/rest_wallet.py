@@ -1,10 +1,11 @@
-"""What clients and `robson doctor` ask of the wallet under /sapi/v1."""
+"""What clients and `robson doctor` ask of the wallet under /sapi/v1, and the account's fees."""
 
 from robson.domain.values import ZERO
 from robson.emulator.endpoint import Call, Endpoint, signed
 from robson.emulator.gate import Security
 from robson.emulator.limits import Scope
-from robson.emulator.wire import JsonObject, amount
+from robson.emulator.rest_terms import known_symbol
+from robson.emulator.wire import JsonObject, amount, short
 from robson.venue.answers import known_instrument
 
 
@@ -64,9 +65,28 @@ async def bnb_burn(call: Call) -> object:
     return {"spotBNBBurn": call.exchange.settings.fee_asset == "BNB", "interestBNBBurn": False}
 
 
+async def commission(call: Call) -> object:
+    """The pair's fees, all of them in the standard one."""
+    rate, none = short(call.exchange.settings.fee_rate), short(ZERO)
+    nothing = {"maker": none, "taker": none, "buyer": none, "seller": none}
+    return {
+        "symbol": known_symbol(call),
+        "standardCommission": {**nothing, "maker": rate, "taker": rate},
+        "specialCommission": nothing,
+        "taxCommission": nothing,
+        "discount": {
+            "enabledForAccount": False,
+            "enabledForSymbol": False,
+            "discountAsset": "BNB",
+            "discount": "0.75000000",
+        },
+    }
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     signed("GET", "/sapi/v1/account/apiRestrictions", key_permissions, ip=1),
     Endpoint("GET", "/sapi/v1/system/status", system_status, Security.NONE, Scope.SAPI_IP, lambda _: 1),
     signed("GET", "/sapi/v1/capital/config/getall", coins, ip=10),
     signed("GET", "/sapi/v1/bnbBurn", bnb_burn, ip=1),
+    Endpoint("GET", "/api/v3/account/commission", commission, Security.SIGNED, Scope.API, lambda _: 20),
 )
