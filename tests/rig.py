@@ -30,6 +30,7 @@ from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Ticket
 from robson.store.memory import MemoryJournal
+from robson.venue.account_file import AccountFile
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -38,10 +39,13 @@ NOBODY = Caller(uid=0, pid=0, gid=0)
 
 
 class SimulatedClock:
-    """Wall time that follows Trio's (mock) clock from START."""
+    """Wall time that follows Trio's (mock) clock from START; `ahead` is by how much it was set forward."""
+
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=trio.current_time())
+        return START + self.ahead + timedelta(seconds=trio.current_time())
 
     def monotonic(self) -> float:
         return trio.current_time()
@@ -87,14 +91,17 @@ class Rig:
         wrap: Callable[[Venue], Venue] = lambda venue: venue,
         settings: PaperSettings | None = None,
         feed: ScriptedFeed | None = None,
+        clock: SimulatedClock | None = None,
+        venue_clock: SimulatedClock | None = None,
+        account: AccountFile | None = None,
     ) -> None:
-        self.clock = SimulatedClock()
+        self.clock = clock or SimulatedClock()
         self.feed = feed or ScriptedFeed()
         self.journal = journal or MemoryJournal()
         self.market = FanOut(self.feed, self.clock, 10.0)
-        self.paper = PaperVenue.open(
-            directory / "paper-account.db",
-            clock=self.clock,
+        self.paper = PaperVenue(
+            account or AccountFile.open(directory / "paper-account.db"),
+            clock=venue_clock or self.clock,
             prices=self.market.prices,
             settings=settings or PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0)),
             seed=1,

@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -13,67 +12,21 @@ from trio.abc import Instrument
 from trio.testing import MockClock
 
 from robson.domain.errors import RuleError
-from robson.domain.events import Fact
 from robson.domain.position import Closed
-from robson.domain.sequence import Recorded
 from robson.domain.values import Role, Side
-from robson.ports import Commit, Venue
+from robson.ports import Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
 from tests.rig import Rig, ScriptedFeed, folded
 from tests.simulation import tally
+from tests.simulation.disk import CutJournal, Wire
+from tests.simulation.world import only_power_cuts
 
 # Every place is crashed in the long form; the short one takes every STRIDE-th, beginning elsewhere for each fault.
 STRIDE = int(os.environ.get("ROBSON_TEST_CRASH_STRIDE", "3"))
 SETTINGS = PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0), fills_max=2)
 FAULTS = ("", "loan_only", "reply_lost", "request_lost", "error_after", "unreachable", "refused", "broken")
-
-
-class PowerCut(BaseException):
-    """The machine stops: no handler of the product may catch this."""
-
-
-class Wire:
-    """What a crash cuts: from then on neither the disk nor the venue hears anything of the old process."""
-
-    def __init__(self) -> None:
-        self.is_cut = False
-
-    def check(self) -> None:
-        if self.is_cut:
-            raise PowerCut
-
-
-class CutJournal:
-    """A journal that stops at one of its writes, before or after it took effect."""
-
-    def __init__(self, inner: MemoryJournal, wire: Wire, *, cut_at: int | None = None) -> None:
-        self.inner = inner
-        self.wire = wire
-        self.cut_at = cut_at
-        self.writes = 0
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
-        return self._write(lambda: self.inner.commit(commit))
-
-    def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
-        return self._write(lambda: self.inner.ratchet(facts))
-
-    def _write(self, action: Callable[[], tuple[Recorded, ...]]) -> tuple[Recorded, ...]:
-        self.wire.check()
-        self.writes += 1
-        if self.writes * 2 - 1 == self.cut_at:
-            self.wire.is_cut = True
-            raise PowerCut
-        rows = action()
-        if self.writes * 2 == self.cut_at:
-            self.wire.is_cut = True
-            raise PowerCut
-        return rows
 
 
 class StepCounter(Instrument):
@@ -186,18 +139,12 @@ def run_story(directory: Path, fault: str, *, step: int | None = None, write: in
     try:
         trio.run(first, clock=MockClock(autojump_threshold=0), instruments=[counter])
     except BaseException as error:
-        if not _only_power_cuts(error):
+        if not only_power_cuts(error):
             raise
     story.journal = story.journal.reopened(crashed=True)
     trio.run(story.heal, clock=MockClock(autojump_threshold=0))
     story.check()
     return counter.steps, journal.writes * 2
-
-
-def _only_power_cuts(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_only_power_cuts(inner) for inner in error.exceptions)
-    return isinstance(error, PowerCut)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
