@@ -29,7 +29,7 @@ class FaultyVenue:
     request_lost    never arrives, the answer never comes
     error_after     executed, then an ambiguous error
     late            an ambiguous error at once, executed just before the receive window ends, whoever still listens
-    loan_only       the loan of a long's entry is made, its order is lost
+    loan_only       the loan of an entry is made, its order is lost
     error_before    not executed, an ambiguous error
     unreachable     not executed, and that is known
     refused         a definite no
@@ -73,7 +73,7 @@ class FaultyVenue:
                 trio.lowlevel.spawn_system_task(self._execute_late, request)
                 raise InDoubt("-1007: Timeout waiting for response from backend server.")
             case "loan_only":
-                if request.role is Role.ENTRY and request.order_side is OrderSide.BUY:
+                if request.role is Role.ENTRY:
                     self._lend(request)
                 raise InDoubt("-1001: Internal error; unable to process your request.")
             case "error_before":
@@ -99,6 +99,8 @@ class FaultyVenue:
         assert isinstance(self.inner, PaperVenue)
 
         def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
+            if request.order_side is OrderSide.SELL:
+                return borrow(pair, rules, pair.base_asset, request.quantity, now_ms)
             return borrow(pair, rules, pair.quote_asset, Decimal(1000), now_ms)
 
         with suppress(Rejected):

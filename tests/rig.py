@@ -214,10 +214,15 @@ class Rig:
         return folded(self.journal, position_id)
 
     async def active(
-        self, side: Side = Side.LONG, symbol: str = "BTCUSDT", entry: str = "95000", stop: str = "93500"
+        self,
+        side: Side = Side.LONG,
+        symbol: str = "BTCUSDT",
+        entry: str = "95000",
+        stop: str = "93500",
+        **more: Any,
     ) -> str:
         """A position in the market, entered at a price."""
-        position_id = await self.arm(symbol, side)
+        position_id = await self.arm(symbol, side, **more)
         self.tick(entry, symbol)
         result = await self.signal(position_id, entry, stop)
         assert result.accepted, result

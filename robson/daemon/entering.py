@@ -128,7 +128,12 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
         baseline = min(known.baseline_base, total)
     baseline = max(baseline, ZERO)
     return PairRecord(
-        symbol=symbol, baseline_base=baseline, baseline_quote=account.quote.total, dust_base=total - baseline
+        symbol=symbol,
+        baseline_base=baseline,
+        baseline_quote=account.quote.total,
+        dust_base=total - baseline,
+        carried_base=min(known.carried_base, account.base.borrowed),
+        carried_quote=min(known.carried_quote, account.quote.borrowed),
     )
 
 

@@ -1,5 +1,6 @@
 """The way out: after each settled exit order the account is read, until nothing is held and nothing is owed."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -15,7 +16,8 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, Side
-from robson.executor.closing import BORROW_CHARGE_SLACK, Flat, Repay, Stuck, Trade, interest_paid, next_step, surplus_of
+from robson.executor.closing import Flat, Repay, Stuck, Trade, carried_debt, next_step, surplus_of
+from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
 
@@ -60,7 +62,8 @@ async def leave(life: Life) -> None:
 
 def _exit_so_far(position: Position) -> tuple[int, Decimal]:
     """How many exit orders were decided on, and what they executed (base)."""
-    return (len(position.exit.orders), position.exit.quantity) if position.exit is not None else (0, ZERO)
+    progress = position.exit
+    return (len(progress.orders), progress.quantity + progress.returned) if progress is not None else (0, ZERO)
 
 
 async def _orders_settled(life: Life) -> None:
@@ -82,7 +85,7 @@ async def _step(life: Life) -> None:
     match step:
         case Trade():
             rest = exit_terms(position, around)
-            life.feel(RemainderFound(quantity=step.quantity, exit_terms=rest))
+            life.feel(RemainderFound(quantity=step.quantity, exit_terms=rest, order_side=step.order_side))
         case Repay():
             with trio.fail_after(REPAY_TIMEOUT_SECONDS):
                 await around.venue.repay(symbol, step.asset, step.amount)
@@ -92,7 +95,7 @@ async def _step(life: Life) -> None:
             surplus = surplus_of(position, instrument.base, terms)
             life.feel(
                 FlatProved(instrument=instrument, interest=interest, dust=step.dust),
-                pairs=_pair_after(position, bool(others), account, pair, step.dust, surplus),
+                pairs=(_pair_after(position, others, account, pair, instrument, step.dust, surplus),),
             )
         case Stuck():
             life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
@@ -116,22 +119,29 @@ async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decim
 
 def _pair_after(
     position: Position,
-    shared: bool,
+    others: Sequence[Position],
     account: PairAccount,
     pair: PairRecord | None,
+    instrument: Instrument,
     dust: Decimal,
     surplus: Decimal,
-) -> tuple[PairRecord, ...]:
-    """The pair's ledger of dust and surplus after this position: the last one out leaves exactly what it names.
+) -> PairRecord:
+    """The pair's ledger of dust, surplus and carried debt after this position: the last one out leaves what it names.
 
     Beside other shorts nobody holds base: no more than what is free is dust, for a short's entry may have sold some;
     and no more than was named, for what else is free may be an order's that nobody knows of yet.
     """
     if pair is None:
         pair = PairRecord(symbol=position.symbol, baseline_base=ZERO, baseline_quote=account.quote.total)
-    if shared and position.side is Side.SHORT:
+    if others and position.side is Side.SHORT:
         left = min(max(account.base.free - pair.baseline_base, ZERO), pair.dust_base + dust)
     else:
-        left = pair.dust_base + dust if shared else dust
-    surplus = pair.surplus_base + surplus if shared else ZERO
-    return (msgspec.structs.replace(pair, dust_base=left, surplus_base=surplus),)
+        left = pair.dust_base + dust if others else dust
+    base, quote = instrument.base, instrument.quote
+    return msgspec.structs.replace(
+        pair,
+        dust_base=left,
+        surplus_base=pair.surplus_base + surplus if others else ZERO,
+        carried_base=carried_debt(account.base, base, pair.carried_base, position, others, instrument),
+        carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
+    )

@@ -93,7 +93,9 @@ class Surroundings:
     def expected_net_base(self, symbol: str) -> Decimal:
         """Base held less base owed, by our fills and the pair's record; loans and repayments do not change it."""
         base, pair = self.instruments[symbol].base, self.record.pair(symbol)
-        expected = pair.baseline_base + pair.dust_base + pair.surplus_base if pair is not None else ZERO
+        expected = ZERO
+        if pair is not None:
+            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base
         for position in self.on_pair(symbol, but=""):
             if position.entry is None:
                 continue

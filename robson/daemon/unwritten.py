@@ -39,7 +39,9 @@ async def take_over_exits(life: Life) -> None:
                 reason=_reason(life, found[0]), exit_terms=terms, trail=life.moved()
             )
         else:
-            stimulus = RemainderFound(quantity=sum((part.quantity for part in found), ZERO), exit_terms=terms)
+            stimulus = RemainderFound(
+                quantity=sum((part.quantity for part in found), ZERO), exit_terms=terms, order_side=found[0].order_side
+            )
         life.feel(stimulus, already_sent={part.client_order_id: part.at for part in found})
 
 

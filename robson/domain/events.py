@@ -106,7 +106,10 @@ class ExitOrderPlaced(Event, tag="exit_order_placed"):
 
 
 class ExitFilled(Event, tag="exit_filled"):
-    """An exit order executed `quantity` (base) at the average `fill_price`."""
+    """An exit order executed `quantity` (base) at the average `fill_price`.
+
+    Its exit_order_placed names the order side: the last short out may sell again what was bought too much.
+    """
 
     client_order_id: ClientOrderId
     venue_order_id: str

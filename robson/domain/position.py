@@ -84,13 +84,17 @@ class ExitOrder(Value):
 
 
 class ExitProgress(Value):
-    """How far the exit has come; `quantity` (base) and `quote` are what its orders executed so far."""
+    """How far the exit has come; `quantity` (base) and `quote` are what its orders executed so far.
+
+    `returned` is the base that a short's exit bought beyond what it owed and sold again.
+    """
 
     trigger: Trigger
     orders: tuple[ExitOrder, ...] = ()
     quantity: Decimal = ZERO
     quote: Decimal = ZERO
     fees_by_asset: dict[str, Decimal] = {}
+    returned: Decimal = ZERO
 
     @property
     def attempt(self) -> int:

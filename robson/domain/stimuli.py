@@ -6,7 +6,7 @@ from typing import Any
 
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.instrument import Instrument
-from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, Side, Value
+from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSide, Side, Value
 
 
 class Neighbour(Value):
@@ -137,10 +137,14 @@ class ExitExecuted(Value):
 
 
 class RemainderFound(Value):
-    """The account shows that `quantity` (base, whole steps) is still to be sold or bought back."""
+    """The account shows that `quantity` (base, whole steps) is still to be sold or bought back.
+
+    `order_side` is given where it is not the exit's own: what a short bought back too much is sold.
+    """
 
     quantity: Decimal
     exit_terms: ExitTerms
+    order_side: OrderSide | None = None
 
 
 class FlatProved(Value):

@@ -184,7 +184,9 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
         case ExitExecuted():
             return record_exit(state.exit, stimulus), ()
         case RemainderFound():
-            return exit_orders(position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms)
+            return exit_orders(
+                position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side
+            )
         case FlatProved():
             return settle(position, state, stimulus), ()
         case ExitRequested() | StopHit():

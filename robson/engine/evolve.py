@@ -35,7 +35,7 @@ from robson.domain.position import (
     State,
     Trail,
 )
-from robson.domain.values import ExitReason
+from robson.domain.values import ExitReason, Side
 from robson.engine import parts
 
 # A position can only come back to Armed after a refusal, so an older id could at worst be tried anew, never twice.
@@ -64,9 +64,9 @@ def evolve(position: Position | None, fact: Fact) -> Position:
         case Active():
             return _with(position, _active(position.state, fact))
         case Exiting():
-            return _with(position, _exiting(position.state, fact))
+            return _with(position, _exiting(position.state, fact, position.side))
         case Error():
-            return _with(position, _error(position.state, fact))
+            return _with(position, _error(position.state, fact, position.side))
         case Closed():
             raise _impossible(position.state_name, fact)
         case _ as never:
@@ -159,12 +159,12 @@ def _active(state: Active, fact: Fact) -> State:
             raise _impossible("Active", fact)
 
 
-def _exiting(state: Exiting, fact: Fact) -> State:
+def _exiting(state: Exiting, fact: Fact, side: Side) -> State:
     match fact.event:
         case ExitOrderPlaced() as event:
             return msgspec.structs.replace(state, exit=parts.add_order(state.exit, event))
         case ExitFilled() as event:
-            return msgspec.structs.replace(state, exit=parts.add_fill(state.exit, event))
+            return msgspec.structs.replace(state, exit=parts.add_fill(state.exit, event, side))
         case PositionClosed() as event:
             return parts.closed_by(state, event, fact)
         case PositionError() as event:
@@ -175,7 +175,7 @@ def _exiting(state: Exiting, fact: Fact) -> State:
             raise _impossible("Exiting", fact)
 
 
-def _error(state: Error, fact: Fact) -> State:
+def _error(state: Error, fact: Fact, side: Side) -> State:
     match fact.event:
         case ExitTriggered() as event if state.signal is not None:
             trigger = parts.trigger_of(event, fact)
@@ -196,7 +196,7 @@ def _error(state: Error, fact: Fact) -> State:
         case SignalRejected() if state.client_order_id is not None:
             return msgspec.structs.replace(state, signal=None, client_order_id=None, exit=None)
         case ExitFilled() as event if state.entry is not None and state.exit is not None:
-            return msgspec.structs.replace(state, exit=parts.add_fill(state.exit, event))
+            return msgspec.structs.replace(state, exit=parts.add_fill(state.exit, event, side))
         case PositionDisarmed() if state.entry is None and state.client_order_id is None:
             return Closed(reason=ExitReason.DISARMED, closed_at=fact.at)
         case _:

@@ -9,7 +9,7 @@ from robson.domain.ids import exit_order_id
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.stimuli import ExitTerms
-from robson.domain.values import ZERO, Role, Side, exit_order_side
+from robson.domain.values import ZERO, OrderSide, Role, Side, exit_order_side
 
 NEXT_HOUR_MARGIN = timedelta(minutes=2)
 
@@ -26,23 +26,33 @@ def first_exit_quantity(side: Side, quantity: Decimal, fees_by_asset: dict[str, 
     return instrument.ceil((quantity + terms.interest_base) / (1 - terms.fee_rate))
 
 
-def interest_estimate(principal: Decimal, hourly_rate: Decimal, borrowed_at: datetime, now: datetime) -> Decimal:
+def interest_estimate(
+    principal: Decimal,
+    hourly_rate: Decimal,
+    borrowed_at: datetime,
+    now: datetime,
+    *,
+    margin: timedelta = NEXT_HOUR_MARGIN,
+) -> Decimal:
     """What a loan has cost so far, in its asset: one hour at once, then one at each full UTC hour.
 
-    The next hour counts as charged two minutes ahead, so that an exit sent just before it is not short. An exit's later
-    sizes come from the account itself.
+    The next hour counts as charged two minutes ahead (`margin`), so that an exit sent just before it is not short. An
+    exit's later sizes come from the account itself.
     """
-    hours = int((now + NEXT_HOUR_MARGIN).timestamp() // 3600) - int(borrowed_at.timestamp() // 3600)
+    hours = int((now + margin).timestamp() // 3600) - int(borrowed_at.timestamp() // 3600)
     return principal * hourly_rate * (1 + max(hours, 0))
 
 
 def exit_orders(
-    position: Position, quantity: Decimal, attempt: int, terms: ExitTerms
+    position: Position, quantity: Decimal, attempt: int, terms: ExitTerms, order_side: OrderSide | None = None
 ) -> tuple[tuple[ExitOrderPlaced, ...], tuple[PlaceOrder, ...]]:
-    """The events and orders of one exit attempt; empty when nothing in whole steps is left."""
+    """The events and orders of one exit attempt; empty when nothing in whole steps is left.
+
+    `order_side` is given where it is not the exit's own.
+    """
     if quantity < max(terms.instrument.minimum_quantity, terms.instrument.step_size):
         return (), ()
-    order_side = exit_order_side(position.side)
+    order_side = order_side or exit_order_side(position.side)
     orders = tuple(
         PlaceOrder(
             position_id=position.position_id,

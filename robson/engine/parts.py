@@ -26,7 +26,7 @@ from robson.domain.position import (
     Trail,
     Trigger,
 )
-from robson.domain.values import ClientOrderId, add_amounts
+from robson.domain.values import ZERO, ClientOrderId, Side, add_amounts, exit_order_side
 
 
 def signal_of(event: EntrySignalReceived) -> Signal:
@@ -92,8 +92,12 @@ def add_order(progress: ExitProgress, event: ExitOrderPlaced) -> ExitProgress:
     return msgspec.structs.replace(progress, orders=(*progress.orders, order))
 
 
-def add_fill(progress: ExitProgress, event: ExitFilled) -> ExitProgress:
-    """The exit after one more fill."""
+def add_fill(progress: ExitProgress, event: ExitFilled, side: Side) -> ExitProgress:
+    """The exit of a position of this side after one more fill."""
+    returns = any(
+        order.client_order_id == event.client_order_id and order.order_side is not exit_order_side(side)
+        for order in progress.orders
+    )
     orders = tuple(
         msgspec.structs.replace(order, filled=True) if order.client_order_id == event.client_order_id else order
         for order in progress.orders
@@ -101,9 +105,10 @@ def add_fill(progress: ExitProgress, event: ExitFilled) -> ExitProgress:
     return msgspec.structs.replace(
         progress,
         orders=orders,
-        quantity=progress.quantity + event.quantity,
-        quote=progress.quote + event.quantity * event.fill_price,
+        quantity=progress.quantity + (ZERO if returns else event.quantity),
+        quote=progress.quote + (ZERO if returns else event.quantity * event.fill_price),
         fees_by_asset=add_amounts(progress.fees_by_asset, event.fees_by_asset),
+        returned=progress.returned + (event.quantity if returns else ZERO),
     )
 
 

@@ -4,24 +4,23 @@ Isolated margin has no reduce-only: a position sells at most what its fills left
 interest and fee, and the rest is repaid from what is free. Nothing here waits or sends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from robson.domain.account import InterestCharge, Leg, PairAccount, PairTerms
+from robson.domain.account import Leg, PairAccount, PairTerms
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.values import ZERO, Side, Value, plain
-from robson.engine.exits import interest_estimate
+from robson.domain.values import ZERO, OrderSide, Side, Value, plain
+from robson.engine.exits import NEXT_HOUR_MARGIN, interest_estimate
+from robson.executor.debts import cut_to_unit, outstanding_principal
 from robson.ports import PairRecord
-
-# An ON_BORROW charge is booked with the order that caused it; clocks of venue and fill may differ a little.
-BORROW_CHARGE_SLACK = timedelta(seconds=10)
 
 
 class Trade(Value):
-    """Sell (long) or buy (short) `quantity` base at market."""
+    """Sell or buy `quantity` base at market; a short sells what it has bought back too much."""
 
+    order_side: OrderSide
     quantity: Decimal
 
 
@@ -63,24 +62,34 @@ def next_step(
     """
     assert position.entry is not None, position
     assert position.exit is not None, position
+    step: Step | None
     if position.side is Side.LONG:
-        step = _sell_rest(position, bool(others), account, pair, instrument, price)
+        step = _repay_crumb(bool(others), account, instrument, price)
+        step = step or _sell_rest(position, bool(others), account, pair, instrument, price)
     else:
         step = _buy_back_rest(position, others, account, pair, instrument, terms, price)
     if step is not None:
         return step
     for asset, leg in ((instrument.base, account.base), (instrument.quote, account.quote)):
-        excess = _excess_debt(leg, asset, others)
-        payable = min(excess, leg.free)
+        # Less than the venue's unit cannot be repaid, so it is no debt.
+        excess = cut_to_unit(_excess_debt(leg, asset, others))
+        payable = cut_to_unit(min(excess, leg.free))
         if payable > 0:
             return Repay(asset=asset, amount=payable)
-        # On a shared pair a loss may leave a debt that the others' holdings cover: the last one out repays it.
+        # On a shared pair a loss may leave a debt that the others' holdings cover: the pair's record carries it, and
+        # the last one out repays it.
         if excess > 0 and not others:
             return Stuck(
                 code="debt_left",
                 message=f"{plain(excess)} {asset} were owed and nothing was free to repay them: move {asset} in",
             )
-    return Flat(dust=_dust(position, bool(others), account, pair, instrument))
+    if not others and position.side is Side.SHORT:
+        surplus = instrument.floor(
+            max(min(_base_of_ours(position, pair, instrument, terms), _above(account, pair)), ZERO)
+        )
+        if instrument.is_sellable(surplus, price):
+            return Trade(order_side=OrderSide.SELL, quantity=surplus)
+    return Flat(dust=_dust(position, bool(others), account, pair, instrument, price))
 
 
 def held_by(position: Position, base: str) -> Decimal:
@@ -93,10 +102,10 @@ def held_by(position: Position, base: str) -> Decimal:
 
 
 def bought_back_by(position: Position, base: str) -> Decimal:
-    """The base that a short's own exit fills brought in, after fees taken in base."""
+    """The base that a short's own exit fills brought in, after fees taken in base and what was sold again."""
     if position.exit is None:
         return ZERO
-    return position.exit.quantity - position.exit.fees_by_asset.get(base, ZERO)
+    return position.exit.quantity - position.exit.returned - position.exit.fees_by_asset.get(base, ZERO)
 
 
 def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:
@@ -106,7 +115,7 @@ def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:
     """
     if position.side is Side.LONG or position.entry is None or position.exit is None:
         return ZERO
-    interest = _interest_so_far(position, base, terms.base_hourly_interest_rate)
+    interest = _interest_so_far(position, base, terms.base_hourly_interest_rate, margin=timedelta(0))
     return max(bought_back_by(position, base) - position.entry.quantity - interest, ZERO)
 
 
@@ -116,6 +125,32 @@ def _baseline(pair: PairRecord | None) -> Decimal:
 
 def _remembered_dust(pair: PairRecord | None) -> Decimal:
     return pair.dust_base if pair is not None else ZERO
+
+
+def _above(account: PairAccount, pair: PairRecord | None) -> Decimal:
+    """The free base beyond what the account held before us; negative when some of that is gone."""
+    return account.base.free - _baseline(pair)
+
+
+def _base_of_ours(position: Position, pair: PairRecord | None, instrument: Instrument, terms: PairTerms) -> Decimal:
+    """What our fills explain of the base above the baseline once a short, the last one, owes nothing.
+
+    Whatever else is there came from elsewhere: a deposit is never sold.
+    """
+    assert position.entry is not None, position
+    interest = _interest_so_far(position, instrument.base, terms.base_hourly_interest_rate, margin=timedelta(0))
+    surplus = pair.surplus_base if pair is not None else ZERO
+    carried = pair.carried_base if pair is not None else ZERO
+    bought = bought_back_by(position, instrument.base) - position.entry.quantity
+    return bought - interest + surplus + _remembered_dust(pair) - carried
+
+
+def _repay_crumb(shared: bool, account: PairAccount, instrument: Instrument, price: Decimal) -> Repay | None:
+    """The interest of a base loan without its order, paid from what the last long holds, before it is sold."""
+    payable = cut_to_unit(min(account.base.debt, account.base.free))
+    if shared or payable <= 0 or account.base.debt >= instrument.smallest_sellable(price):
+        return None
+    return Repay(asset=instrument.base, amount=payable)
 
 
 def _sell_rest(
@@ -129,11 +164,11 @@ def _sell_rest(
     held = held_by(position, instrument.base)
     free = account.base.free
     # The last one out takes the dust of earlier positions along, never what the trader held or moved in.
-    alone = min(held + _remembered_dust(pair), free - _baseline(pair))
+    alone = min(held + _remembered_dust(pair), _above(account, pair))
     target = min(held, free) if shared else alone
     quantity = instrument.floor(max(target, ZERO))
     if instrument.is_sellable(quantity, price):
-        return Trade(quantity=quantity)
+        return Trade(order_side=OrderSide.SELL, quantity=quantity)
     if instrument.is_sellable(instrument.floor(max(held, ZERO)), price):
         return Stuck(
             code="holding_missing",
@@ -156,8 +191,8 @@ def _buy_back_rest(
     least = instrument.smallest_sellable(price)
     rest = position.entry.quantity - bought_back_by(position, instrument.base)
     interest = _interest_so_far(position, instrument.base, terms.base_hourly_interest_rate)
-    own = rest + (interest if shared else max(interest, leg.interest))
-    missing = leg.debt - max(leg.free - _baseline(pair), ZERO)
+    own = rest + (interest if shared else max(interest, leg.interest) + (pair.carried_base if pair else ZERO))
+    missing = cut_to_unit(leg.debt - max(_above(account, pair), ZERO))
     if shared:
         # Neighbours come and go in the same account: what this one owes, its own fills say. The last one out
         # takes the crumbs.
@@ -178,10 +213,13 @@ def _buy_back_rest(
             f"{plain(max(own, ZERO))}",
         )
     # Below the venue's minimum the smallest order is bought: a debt grows for ever, a surplus does not.
-    return Trade(quantity=max(instrument.ceil(missing / (1 - terms.taker_fee_rate)), least))
+    quantity = max(instrument.ceil(missing / (1 - terms.taker_fee_rate)), least)
+    return Trade(order_side=OrderSide.BUY, quantity=quantity)
 
 
-def _interest_so_far(position: Position, asset: str, hourly_rate: Decimal) -> Decimal:
+def _interest_so_far(
+    position: Position, asset: str, hourly_rate: Decimal, *, margin: timedelta = NEXT_HOUR_MARGIN
+) -> Decimal:
     """What the position's loan had cost when its exit was triggered, in the asset.
 
     Computed, because the account cannot tell: a repayment pays the interest first, everybody's.
@@ -189,7 +227,7 @@ def _interest_so_far(position: Position, asset: str, hourly_rate: Decimal) -> De
     assert position.entry is not None, position
     assert position.exit is not None, position
     entry, until = position.entry, position.exit.trigger.at
-    return interest_estimate(entry.borrowed.get(asset, ZERO), hourly_rate, entry.filled_at, until)
+    return interest_estimate(entry.borrowed.get(asset, ZERO), hourly_rate, entry.filled_at, until, margin=margin)
 
 
 def _excess_debt(leg: Leg, asset: str, others: Sequence[Position]) -> Decimal:
@@ -200,40 +238,43 @@ def _excess_debt(leg: Leg, asset: str, others: Sequence[Position]) -> Decimal:
     return max(leg.borrowed - sum(principals, ZERO), ZERO)
 
 
-def _dust(
-    position: Position, shared: bool, account: PairAccount, pair: PairRecord | None, instrument: Instrument
+def carried_debt(
+    leg: Leg, asset: str, known: Decimal, position: Position, others: Sequence[Position], instrument: Instrument
 ) -> Decimal:
-    if not shared:
-        return max(account.base.total - _baseline(pair), ZERO)
-    if position.side is Side.LONG:
-        return max(held_by(position, instrument.base), ZERO)
-    # Other shorts hold no base, unless a repayment of theirs is due: only what this one bought too much is its own.
-    assert position.entry is not None, position
-    surplus = bought_back_by(position, instrument.base) - position.entry.quantity
-    return max(min(surplus, account.base.free - _baseline(pair) - _remembered_dust(pair)), ZERO)
+    """The principal that nobody's loan explains when a position leaves others behind (in the asset), nothing for alone.
 
-
-def interest_paid(
-    position: Position, charges: Iterable[InterestCharge], instrument: Instrument, base_price: Decimal
-) -> Decimal:
-    """This position's share of the interest charged on the pair while it lived, in quote.
-
-    The charge at borrowing belongs to the loan it was made for; an hourly charge is shared by principal.
+    While a neighbour's entry is on its way its loan cannot be told from what is left: then no more than this position
+    can have left.
     """
-    entry = position.entry
-    if entry is None:
+    if not others:
         return ZERO
-    total = ZERO
-    for charge in charges:
-        mine = entry.borrowed.get(charge.asset, ZERO)
-        if mine <= 0:
-            continue
-        if charge.on_borrow:
-            near = abs(charge.at - entry.filled_at) <= BORROW_CHARGE_SLACK
-            amount = charge.amount if near and charge.principal == mine else ZERO
-        elif charge.at < entry.filled_at or charge.principal <= 0:
-            amount = ZERO
-        else:
-            amount = charge.amount * min(mine, charge.principal) / charge.principal
-        total += amount * base_price if charge.asset == instrument.base else amount
-    return total
+    explained = sum((outstanding_principal(other, instrument, asset) for other in others), ZERO)
+    measured = cut_to_unit(max(leg.borrowed - explained, ZERO))
+    if all(other.entry is not None for other in others):
+        return measured
+    return min(measured, known + outstanding_principal(position, instrument, asset))
+
+
+def _dust(
+    position: Position,
+    shared: bool,
+    account: PairAccount,
+    pair: PairRecord | None,
+    instrument: Instrument,
+    price: Decimal,
+) -> Decimal:
+    """What is left of ours, less than one sellable order; a deposit that came meanwhile is not ours."""
+    assert position.entry is not None, position
+    if shared and position.side is Side.LONG:
+        return max(held_by(position, instrument.base), ZERO)
+    bought = bought_back_by(position, instrument.base) - position.entry.quantity
+    if shared:
+        # Other shorts hold no base, unless a repayment of theirs is due: only what this one bought too much is its own.
+        return max(min(bought, _above(account, pair) - _remembered_dust(pair)), ZERO)
+    beyond = max(account.base.total - _baseline(pair), ZERO)
+    if position.side is Side.LONG:
+        ours = held_by(position, instrument.base) + _remembered_dust(pair)
+    else:
+        ours = bought + _remembered_dust(pair) + (pair.surplus_base if pair is not None else ZERO)
+    # Interest is computed and the venue's is rounded, so that a crumb may be there that no fill explains.
+    return beyond if beyond < instrument.smallest_sellable(price) else min(max(ours, ZERO), beyond)

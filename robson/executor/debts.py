@@ -1,10 +1,23 @@
-"""What of a pair's pooled debt belongs to one position: its loan, less what its own exit has brought in again."""
+"""What of a pair's pooled debt and interest belongs to one position."""
 
-from decimal import Decimal
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 
+from robson.domain.account import InterestCharge
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.values import ZERO, Side
+from robson.domain.values import EXACT, ZERO, Side
+
+# An ON_BORROW charge is booked with the order that caused it; clocks of venue and fill may differ a little.
+BORROW_CHARGE_SLACK = timedelta(seconds=10)
+# Binance keeps eight digits of an asset and refuses a repayment with more (-1111).
+UNIT = Decimal("0.00000001")
+
+
+def cut_to_unit(amount: Decimal) -> Decimal:
+    """An amount of an asset as the venue can take it: eight digits, cut."""
+    return amount.quantize(UNIT, rounding=ROUND_DOWN, context=EXACT)
 
 
 def brought_in(position: Position, instrument: Instrument, asset: str) -> Decimal:
@@ -13,7 +26,7 @@ def brought_in(position: Position, instrument: Instrument, asset: str) -> Decima
     if progress is None:
         return ZERO
     if position.side is Side.SHORT and asset == instrument.base:
-        return progress.quantity - progress.fees_by_asset.get(asset, ZERO)
+        return progress.quantity - progress.returned - progress.fees_by_asset.get(asset, ZERO)
     if position.side is Side.LONG and asset == instrument.quote:
         return progress.quote - progress.fees_by_asset.get(asset, ZERO)
     return ZERO
@@ -24,3 +37,48 @@ def outstanding_principal(position: Position, instrument: Instrument, asset: str
     if position.entry is None:
         return ZERO
     return max(position.entry.borrowed.get(asset, ZERO) - brought_in(position, instrument, asset), ZERO)
+
+
+def interest_paid(
+    position: Position, charges: Iterable[InterestCharge], instrument: Instrument, base_price: Decimal
+) -> Decimal:
+    """This position's share of the interest charged on the pair while it lived, in quote.
+
+    The charge at borrowing belongs to the loan it was made for; an hourly charge is shared by principal.
+    """
+    entry = position.entry
+    if entry is None:
+        return ZERO
+    total = ZERO
+    kept = tuple(charges)
+    for asset, mine in entry.borrowed.items():
+        on_borrow = _charge_of_loan(kept, asset, mine, entry.filled_at)
+        total += _in_quote(on_borrow.amount, asset, instrument, base_price) if on_borrow is not None else ZERO
+    for charge in kept:
+        mine = entry.borrowed.get(charge.asset, ZERO)
+        if mine <= 0 or charge.on_borrow:
+            continue
+        if charge.at < entry.filled_at or charge.principal <= 0:
+            amount = ZERO
+        else:
+            amount = charge.amount * min(mine, charge.principal) / charge.principal
+        total += _in_quote(amount, charge.asset, instrument, base_price)
+    return total
+
+
+def _charge_of_loan(
+    charges: tuple[InterestCharge, ...], asset: str, principal: Decimal, at: datetime
+) -> InterestCharge | None:
+    """The first hour's charge of one loan: a neighbour may have borrowed as much a moment earlier."""
+    near = [
+        charge
+        for charge in charges
+        if charge.on_borrow
+        and (charge.asset, charge.principal) == (asset, principal)
+        and abs(charge.at - at) <= BORROW_CHARGE_SLACK
+    ]
+    return min(near, key=lambda charge: abs(charge.at - at), default=None)
+
+
+def _in_quote(amount: Decimal, asset: str, instrument: Instrument, base_price: Decimal) -> Decimal:
+    return amount * base_price if asset == instrument.base else amount

@@ -51,6 +51,8 @@ class PairRecord(Value):
     """What the journal remembers of a pair: what it held before Robson's first position there, and the dust since.
 
     `surplus_base` is what shorts have bought beyond their own debt while others were there: it has repaid theirs.
+    `carried_base` and `carried_quote` are principal that no live position borrowed and that nothing was free to repay:
+    a neighbour's loss, or the first hour's interest of a loan without its order. The last one out repays it.
     """
 
     symbol: str
@@ -58,6 +60,8 @@ class PairRecord(Value):
     baseline_quote: Decimal
     dust_base: Decimal = ZERO
     surplus_base: Decimal = ZERO
+    carried_base: Decimal = ZERO
+    carried_quote: Decimal = ZERO
 
 
 class Commit(Value):

@@ -147,6 +147,13 @@ def m002_surplus_of_pairs(db: Database) -> None:
     db.conn.execute("ALTER TABLE pairs ADD COLUMN surplus_base TEXT NOT NULL DEFAULT '0'")
 
 
+@migrations()
+def m003_carried_debts_of_pairs(db: Database) -> None:
+    """Remember what departed positions have left owed on a pair that others go on with."""
+    for asset in ("base", "quote"):
+        db.conn.execute(f"ALTER TABLE pairs ADD COLUMN carried_{asset} TEXT NOT NULL DEFAULT '0'")
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

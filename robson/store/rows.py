@@ -65,11 +65,11 @@ INSERT_FILL = (
     "ON CONFLICT (symbol, trade_id, order_side) DO NOTHING"
 )
 
-SELECT_PAIR = "SELECT symbol, baseline_base, baseline_quote, dust_base, surplus_base FROM pairs ORDER BY symbol"
+_PAIR_AMOUNTS = ("baseline_base", "baseline_quote", "dust_base", "surplus_base", "carried_base", "carried_quote")
+SELECT_PAIR = f"SELECT symbol, {', '.join(_PAIR_AMOUNTS)} FROM pairs ORDER BY symbol"
 UPSERT_PAIR = (
-    "INSERT INTO pairs (symbol, baseline_base, baseline_quote, dust_base, surplus_base) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (symbol) DO UPDATE SET baseline_base = excluded.baseline_base, "
-    "baseline_quote = excluded.baseline_quote, dust_base = excluded.dust_base, surplus_base = excluded.surplus_base"
+    f"INSERT INTO pairs (symbol, {', '.join(_PAIR_AMOUNTS)}) VALUES (?{', ?' * len(_PAIR_AMOUNTS)}) "
+    f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{amount} = excluded.{amount}' for amount in _PAIR_AMOUNTS)}"
 )
 
 SELECT_REPLY = "SELECT key, body_digest, reply, at FROM replies WHERE key = ?"
@@ -195,19 +195,12 @@ def read_fill(row: Row) -> Fill:
 
 def pair_row(pair: PairRecord) -> Row:
     """The row of one pair."""
-    amounts = (pair.baseline_base, pair.baseline_quote, pair.dust_base, pair.surplus_base)
-    return pair.symbol, *map(plain, amounts)
+    return pair.symbol, *(plain(getattr(pair, amount)) for amount in _PAIR_AMOUNTS)
 
 
 def read_pair(row: Row) -> PairRecord:
     """One row of SELECT_PAIR."""
-    return PairRecord(
-        symbol=row[0],
-        baseline_base=Decimal(row[1]),
-        baseline_quote=Decimal(row[2]),
-        dust_base=Decimal(row[3]),
-        surplus_base=Decimal(row[4]),
-    )
+    return PairRecord(symbol=row[0], **dict(zip(_PAIR_AMOUNTS, map(Decimal, row[1:]), strict=True)))
 
 
 def reply_row(reply: StoredReply) -> Row:

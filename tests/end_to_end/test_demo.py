@@ -262,3 +262,22 @@ def test_a_reader_that_has_seen_enough_ends_it(place: Path) -> None:
         play.process.stdout.close()
         assert play.process.wait(PATIENCE_SECONDS) == 1
     assert_nothing_left(place)
+
+
+def test_a_folder_of_the_same_name_is_not_mistaken_for_robson(place: Path, tmp_path: Path) -> None:
+    for name in ("robson", "robsonctl"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    done = subprocess.run(
+        [sys.executable, "-P", *command(*QUICK)[1:]],
+        env=environment({"TMPDIR": str(place)}),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=2 * PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "the wrong one" not in done.stdout + done.stderr

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import trio
 
+import robson
+
 READY_SECONDS = 10.0
 # The daemon promises ten; what it has not done then is cut short.
 STOP_SECONDS = 12.0
@@ -31,6 +33,12 @@ def calm(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def own_code(environment: Mapping[str, str]) -> str:
+    """The search path by which a process is this very Robson, whatever the working directory holds."""
+    root, others = str(Path(robson.__file__).parents[1]), environment.get("PYTHONPATH")
+    return f"{root}{os.pathsep}{others}" if others else root
+
+
 class Processes:
     """Starts processes that live no longer than the demonstration.
 
@@ -43,12 +51,12 @@ class Processes:
         self.socket = directory / "robson.sock"
         self._log = directory / "daemon.log"
         self._hurry = hurry
-        self._environment = calm(os.environ)
+        self._environment = {**calm(os.environ), "PYTHONPATH": own_code(os.environ)}
 
     @asynccontextmanager
     async def daemon(self, feed: Sequence[str]) -> AsyncIterator[trio.Process]:
         """A daemon that is stopped at the end of the block, by SIGTERM as systemd would; raises DemoFailed."""
-        command = [sys.executable, "-m", "robson", "run", "--state-dir", str(self.directory), *feed]
+        command = [sys.executable, "-P", "-m", "robson", "run", "--state-dir", str(self.directory), *feed]
         # Whoever reads the log reads it on the spot or not at all: a blocking write is what the daemon's own is, too.
         with self._log.open("wb") as log:
             process = await trio.lowlevel.open_process(
@@ -116,7 +124,7 @@ class Processes:
         return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (it said nothing)"
 
     def _robsonctl(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "robsonctl", "--socket", str(self.socket), *words]
+        return [sys.executable, "-P", "-m", "robsonctl", "--socket", str(self.socket), *words]
 
     async def _run(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
         return await trio.run_process(

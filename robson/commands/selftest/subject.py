@@ -3,15 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
-import robson
-from robson.commands.demo.processes import calm
+from robson.commands.demo.processes import calm, own_code
 from robson.commands.selftest.line import Gone, Line, connected
 from robson.protocol.results import HealthResult, HelloResult, PanicResult, StatusResult
 
@@ -52,7 +51,7 @@ class Subject:
         self.places = places
         self.starts = 0
         self._seed = seed
-        self._environment = {**calm(os.environ), **_SETTINGS, "PYTHONPATH": _own_code(os.environ)}
+        self._environment = {**calm(os.environ), **_SETTINGS, "PYTHONPATH": own_code(os.environ)}
         self._process: trio.Process | None = None
         self._started_at = 0.0
 
@@ -146,12 +145,6 @@ class Subject:
         code = self._process.poll()
         if code is not None:
             raise SelftestFailed(f"robson run ended with {code} by itself:\n{self.log_tail()}")
-
-
-def _own_code(environment: Mapping[str, str]) -> str:
-    """The search path by which the daemon is this very Robson, whatever the working directory holds."""
-    root, others = str(Path(robson.__file__).parents[1]), environment.get("PYTHONPATH")
-    return f"{root}{os.pathsep}{others}" if others else root
 
 
 async def _is_protected(line: Line) -> bool:

@@ -101,7 +101,13 @@ def test_the_latch_survives_until_it_is_released(shelf: Shelf) -> None:
 def test_pairs_are_kept_by_symbol(shelf: Shelf) -> None:
     eth = PairRecord(symbol="ETHUSDT", baseline_base=Decimal(0), baseline_quote=Decimal("0.1"))
     btc = PairRecord(symbol="BTCUSDT", baseline_base=Decimal("0.5"), baseline_quote=Decimal(100))
-    dusty = msgspec.structs.replace(btc, dust_base=Decimal("0.00000334"), surplus_base=Decimal("0.00001"))
+    dusty = msgspec.structs.replace(
+        btc,
+        dust_base=Decimal("0.00000334"),
+        surplus_base=Decimal("0.00001"),
+        carried_base=Decimal("0.00000002"),
+        carried_quote=Decimal("44.96"),
+    )
     shelf.journal.commit(Commit(pairs=(eth, btc)))
     shelf.journal.commit(Commit(pairs=(dusty,)))
     assert shelf.reopen().recover().pairs == (dusty, eth)

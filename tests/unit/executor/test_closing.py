@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,20 +21,28 @@ from robson.domain.events import (
 from robson.domain.ids import entry_order_id
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.values import ClientOrderId, ExitReason, PositionId, Side, entry_order_side
+from robson.domain.values import (
+    ClientOrderId,
+    ExitReason,
+    OrderSide,
+    PositionId,
+    Side,
+    entry_order_side,
+    exit_order_side,
+)
 from robson.engine.evolve import fold
 from robson.executor.closing import (
-    BORROW_CHARGE_SLACK,
     Flat,
     Repay,
     Step,
     Stuck,
     Trade,
     bought_back_by,
+    carried_debt,
     held_by,
-    interest_paid,
     next_step,
 )
+from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid
 from robson.ports import PairRecord
 from tests.unit.engine.samples import NOON
 
@@ -129,8 +137,18 @@ def leg(free: object = 0, borrowed: object = 0, interest: object = 0, locked: ob
     return Leg(free=number(free), locked=number(locked), borrowed=number(borrowed), interest=number(interest))
 
 
-def trade(quantity: object) -> Trade:
-    return Trade(quantity=number(quantity))
+class Whole(NamedTuple):
+    """A trade of the exit's own side."""
+
+    quantity: Decimal
+
+
+def trade(quantity: object) -> Whole:
+    return Whole(number(quantity))
+
+
+def sold_again(quantity: object) -> Trade:
+    return Trade(order_side=OrderSide.SELL, quantity=number(quantity))
 
 
 def repay(asset: str, amount: object) -> Repay:
@@ -149,10 +167,12 @@ class Case:
     position: Position
     base: Leg
     quote: Leg
-    step: Step | str
+    step: Step | Whole | str
     others: tuple[Position, ...] = ()
     baseline: object = None
     dust: object = 0
+    surplus: object = 0
+    carried: object = 0
     terms: PairTerms = TERMS
     price: Decimal = PRICE
 
@@ -164,6 +184,8 @@ class Case:
                 baseline_base=number(self.baseline),
                 baseline_quote=Decimal(0),
                 dust_base=number(self.dust),
+                surplus_base=number(self.surplus),
+                carried_base=number(self.carried),
             )
         account = PairAccount(symbol="ABCUSDT", base=self.base, quote=self.quote)
         return next_step(self.position, self.others, account, pair, PAIR, self.terms, self.price)
@@ -188,7 +210,12 @@ LONGS_ALONE = [
     Case("never what the trader had", exiting(LONG), leg("2.999"), leg(0, 50), trade("0.999"), baseline=2),
     Case("nor what he moved in", exiting(LONG), leg(9), leg(0, 50), trade("0.999"), baseline=2),
     Case("his stays", exiting(LONG, SOLD), leg(2), leg(49), flat(0), baseline=2),
-    Case("what he moved in is named", exiting(LONG, SOLD), leg(3), leg(49), flat(1), baseline=2),
+    Case("nor is what he moved in named as dust", exiting(LONG, SOLD), leg(3), leg(49), flat(0), baseline=2),
+    Case("nor beside dust", exiting(LONG, left("0.998")), leg("3.001"), leg(49), flat("0.001"), baseline=2),
+    Case("a crumb owed is repaid first", exiting(LONG), leg("0.999", "0.0002"), leg(0, 50), repay("ABC", "0.0002")),
+    Case("eight digits of it", exiting(LONG), leg("0.999", "0.000200001"), leg(0, 50), repay("ABC", "0.0002")),
+    Case("less than eight digits is no debt", exiting(LONG, SOLD), leg(0), leg(9, "0.000000009"), flat(0)),
+    Case("a debt by hand is not", exiting(LONG), leg("0.999", "0.05"), leg(0, 50), trade("0.999")),
     Case(
         "dust of earlier ones goes along",
         exiting(LONG, left("0.499")),
@@ -277,6 +304,50 @@ SHORTS_ALONE = [
         baseline=0,
         dust="0.06",
     ),
+    Case(
+        "what it bought too much is sold again",
+        exiting(SHORT, left("1.1", {"ABC": "0.0011"})),
+        leg("0.0989"),
+        leg(9),
+        sold_again("0.098"),
+    ),
+    Case(
+        "and what its neighbours bought too much",
+        exiting(SHORT, BOUGHT),
+        leg("0.0609"),
+        leg(9),
+        sold_again("0.06"),
+        baseline=0,
+        surplus="0.06",
+    ),
+    Case(
+        "never what somebody moved in",
+        exiting(SHORT, BOUGHT),
+        leg("5.0609"),
+        leg(9),
+        sold_again("0.06"),
+        baseline=0,
+        surplus="0.06",
+    ),
+    Case(
+        "not before the debt is repaid",
+        exiting(SHORT, BOUGHT),
+        leg("0.0709", "0.01"),
+        leg(9),
+        repay("ABC", "0.01"),
+        baseline=0,
+        surplus="0.07",
+    ),
+    Case("what was moved in is not dust", exiting(SHORT, BOUGHT), leg("5.0009"), leg(9), flat("0.000998")),
+    Case(
+        "a crumb carried is bought",
+        exiting(SHORT),
+        leg(0, "1.06"),
+        leg(200),
+        trade("1.062"),
+        baseline=0,
+        carried="0.06",
+    ),
     Case("a little quote is owed too", exiting(SHORT, BOUGHT), leg("0.0009"), leg(9, 2), repay("USDT", 2)),
 ]
 
@@ -323,6 +394,9 @@ def test_beside_others(case: Case) -> None:
 
 def check(case: Case) -> None:
     found = case.next_step()
+    if isinstance(case.step, Whole):
+        assert found == Trade(order_side=exit_order_side(case.position.side), quantity=case.step.quantity)
+        return
     if isinstance(case.step, str):
         assert isinstance(found, Stuck)
         assert found.code == case.step
@@ -377,6 +451,24 @@ def test_clocks_of_loan_and_fill_may_differ_a_little() -> None:
         near = charge("0.00001", 1, seconds / 3600, on_borrow=True)
         assert interest_paid(exiting(SHORT), [near], PAIR, PRICE) == number(paid)
     assert BORROW_CHARGE_SLACK.total_seconds() == 10
+
+
+def test_of_two_equal_loans_each_pays_for_its_own() -> None:
+    neighbours = [charge("0.00001", 1, seconds / 3600, on_borrow=True) for seconds in (-5, 1)]
+    assert interest_paid(exiting(SHORT), neighbours, PAIR, PRICE) == number("0.001")
+
+
+def test_what_a_position_leaves_owed_is_carried_while_others_are_there() -> None:
+    def carried(*others: Position, borrowed: object = "60.000000001", known: object = 0) -> Decimal:
+        return carried_debt(leg(0, borrowed), "USDT", number(known), exiting(LONG, SOLD), others, PAIR)
+
+    assert carried() == 0
+    assert carried(active(LONG)) == 10  # in eight digits: the other's loan is 50
+    assert carried(active(LONG), borrowed=40) == 0  # a profit has repaid the other's
+    assert carried(active(LONG), active(LONG), borrowed=150) == 50
+    # An entry on its way may have borrowed: this one can have left no more than its own loan brought in too little.
+    assert carried(entering(LONG), borrowed=500) == 0
+    assert carried(entering(LONG), borrowed=500, known=3) == 3
 
 
 def test_a_position_that_never_entered_paid_no_interest() -> None:

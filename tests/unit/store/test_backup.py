@@ -277,8 +277,9 @@ def test_a_copy_of_a_newer_schema_is_refused(copy: Path, state: Path) -> None:
 
 def test_a_copy_of_an_older_schema_is_taken_and_brought_up_to_date_by_the_next_start(copy: Path, state: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm002_surplus_of_pairs'")
-        connection.execute("ALTER TABLE pairs DROP COLUMN surplus_base")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name > 'm002'")
+        for column in ("surplus_base", "carried_base", "carried_quote"):
+            connection.execute(f"ALTER TABLE pairs DROP COLUMN {column}")
     restore(copy, state)
     journal = opened(state)
     assert journal.recover().last_seq == 2

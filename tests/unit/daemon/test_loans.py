@@ -1,0 +1,116 @@
+"""Debts that no live position explains: repaid, or carried by the pair's record until the last one out repays them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import trio
+
+from robson.domain.position import Armed
+from robson.domain.values import Side
+from robson.ports import Venue
+from robson.store.memory import MemoryJournal
+from robson.venue.settings import PaperSettings
+from tests.faults import FaultyVenue
+from tests.rig import Rig
+
+POOR = PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0), collateral=Decimal(1000))
+
+
+async def test_a_loss_left_to_a_neighbour_bars_nobody(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    """The pair's collateral is in the neighbour's base: what the loss left owed waits for the last one out."""
+    journal = MemoryJournal()
+    rig = Rig(tmp_path, journal=journal, settings=POOR)
+    async with rig.running():
+        first = await rig.active(capital="3000")
+        second = await rig.active(capital="3000")
+        rig.tick("94000")
+        assert (await rig.close(second)).outcome == "closed"
+        account = await rig.venue.account("BTCUSDT")
+        left = account.quote.borrowed - rig.position(first).entry.borrowed["USDT"]
+        assert left > 1, "the loss was covered: no test at all"
+        assert account.quote.free == 0
+        assert rig.record.pair("BTCUSDT").carried_quote == left
+        third = await rig.active(entry="94000", stop="92500", capital="1000")
+    # What is carried outlives a crash.
+    again = Rig(tmp_path, journal=journal.reopened(crashed=True), settings=POOR, feed=rig.feed)
+    async with again.running():
+        again.tick("94000")
+        assert again.record.pair("BTCUSDT").carried_quote == left
+        assert (await again.close(third)).outcome == "closed"
+        assert (await again.close(first)).outcome == "closed"
+        account = await again.venue.account("BTCUSDT")
+        assert account.quote.debt == account.base.debt == 0
+        pair = again.record.pair("BTCUSDT")
+        assert pair.carried_base == pair.carried_quote == 0
+
+
+@pytest.mark.parametrize(("side", "stop"), [(Side.LONG, "93500"), (Side.SHORT, "96500")])
+async def test_a_loan_without_its_order_is_repaid_and_its_interest_bars_nobody(
+    side: Side, stop: str, tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    made: list[FaultyVenue] = []
+
+    def wrap(venue: Venue) -> Venue:
+        made.append(FaultyVenue(venue))
+        return made[0]
+
+    rig = Rig(tmp_path, wrap=wrap)
+    async with rig.running():
+        position_id = await rig.arm("BTCUSDT", side)
+        rig.tick("95000")
+        made[0].faults.append("loan_only")
+        assert (await rig.signal(position_id, "95000", stop)).accepted
+        while not isinstance(rig.position(position_id).state, Armed):
+            await rig.record.wait_events(rig.record.last_seq)
+        assert made[0].taken["loan_only"] == 1
+        assert (await rig.venue.account("BTCUSDT")).equity(Decimal(95_000)) < 100_000, (
+            "nothing was lent: no test at all"
+        )
+        with trio.move_on_after(5):
+            await trio.sleep_forever()
+        rig.tick("95000")
+        # The first hour's interest of a base loan is paid from the loan itself, so that much of it stays owed.
+        account = await rig.venue.account("BTCUSDT")
+        owed = account.base.borrowed + account.quote.borrowed
+        assert owed == rig.record.pair("BTCUSDT").carried_base
+        assert (owed > 0) == (side is Side.SHORT)
+        # Neither side is barred, and the next one out leaves no debt at all.
+        for next_side, next_stop in ((Side.LONG, "93500"), (Side.SHORT, "96500")):
+            following = await rig.active(next_side, stop=next_stop)
+            assert (await rig.close(following)).outcome == "closed"
+            account = await rig.venue.account("BTCUSDT")
+            assert account.base.debt == account.quote.debt == 0
+            pair = rig.record.pair("BTCUSDT")
+            assert pair.carried_base == pair.carried_quote == 0
+            assert account.base.total == pair.dust_base
+            rig.tick("95000")
+
+
+async def test_a_crumb_of_a_base_loan_is_repaid_by_a_long_before_it_sells(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    made: list[FaultyVenue] = []
+
+    def wrap(venue: Venue) -> Venue:
+        made.append(FaultyVenue(venue))
+        return made[0]
+
+    rig = Rig(tmp_path, wrap=wrap)
+    async with rig.running():
+        short = await rig.arm("BTCUSDT", Side.SHORT)
+        rig.tick("95000")
+        made[0].faults.append("loan_only")
+        assert (await rig.signal(short, "95000", "96500")).accepted
+        while not isinstance(rig.position(short).state, Armed):
+            await rig.record.wait_events(rig.record.last_seq)
+        with trio.move_on_after(5):
+            await trio.sleep_forever()
+        long = await rig.active(Side.LONG)
+        crumb = (await rig.venue.account("BTCUSDT")).base.debt
+        assert 0 < crumb < Decimal("0.00001")
+        rig.tick("93000")
+        await rig.until(long, "Closed")
+        account = await rig.venue.account("BTCUSDT")
+        assert account.base.debt == 0
+        assert rig.record.pair("BTCUSDT").carried_base == 0
