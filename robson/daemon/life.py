@@ -155,6 +155,7 @@ class Life:
                 self._on_hit(tick)
                 return
         self._attachment = market.attach(symbol, watch, self._on_hit)
+        self.on_change(self)
 
     async def catch_up(self) -> None:
         """After a restart: the prices missed since the last written trade come first, in order, then live ones."""

@@ -19,6 +19,7 @@ class Vigil:
         self.around = around
         self._exposures: dict[str, Exposure] = {}
         self._lives: dict[str, Life] = {}
+        around.executor.reach.on_change = self._review_all
 
     def begin(self, life: Life, *, recovered: bool) -> None:
         """Count for a position from now on; what earlier runs counted stands in the journal."""
@@ -26,6 +27,8 @@ class Vigil:
         self._exposures[position_id] = Exposure(self.stored_seconds(position_id) if recovered else 0.0)
         self._lives[position_id] = life
         life.on_change = self.review
+        # After a start a position in the market is unprotected until its stop is rebuilt and watched.
+        self.review(life)
 
     def end(self, life: Life) -> None:
         """The position is over."""
@@ -58,6 +61,10 @@ class Vigil:
                     data={"seconds": str(as_decimal(seconds)), "causes": list(was)},
                 )
             )
+
+    def _review_all(self) -> None:
+        for life in list(self._lives.values()):
+            self.review(life)
 
     def _missing(self, life: Life) -> tuple[str, ...]:
         if not isinstance(life.position.state, (Active, Exiting)):

@@ -3,12 +3,13 @@
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
 from robson.domain.position import Armed
-from robson.domain.values import Side
-from robson.ports import Venue
+from robson.domain.values import ZERO, Side
+from robson.ports import OrderReport, OrderRequest, Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
@@ -114,3 +115,22 @@ async def test_a_crumb_of_a_base_loan_is_repaid_by_a_long_before_it_sells(
         account = await rig.venue.account("BTCUSDT")
         assert account.base.debt == 0
         assert rig.record.pair("BTCUSDT").carried_base == 0
+
+
+class CurtVenue(FaultyVenue):
+    """A venue whose replies tell nothing but that the order arrived."""
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        report = await super().place(request)
+        nothing = {"executed": ZERO, "executed_quote": None, "trades": (), "borrowed": {}}
+        return msgspec.structs.replace(report, status="PENDING_REPORT", **nothing)
+
+
+async def test_a_loan_that_the_reply_did_not_tell_belongs_to_its_entry(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    async with Rig(tmp_path, settings=POOR, wrap=CurtVenue).running() as rig:
+        position_id = await rig.active(side=Side.SHORT, stop="96500", capital="3000")
+        account = await rig.venue.account("BTCUSDT")
+        assert rig.position(position_id).entry.borrowed == {"BTC": account.base.borrowed}
+        assert account.base.borrowed > 0
