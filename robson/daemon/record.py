@@ -70,6 +70,8 @@ class Record:
     def ratchet(self, facts: Sequence[Fact]) -> bool:
         """Write moved stops cheaply; False when the disk refused (the next flush brings the newest stop anyway)."""
         try:
+            # A stop may belong to an entry whose fill the journal has yet to learn.
+            self._drain()
             rows = self.journal.ratchet(facts)
         except JournalUnwritable as error:
             self._degrade(str(error))
