@@ -82,6 +82,8 @@ async def _step(life: Life) -> None:
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)
     step = next_step(position, others, account, pair, instrument, terms, price)
+    if isinstance(step, (Flat, Stuck)):
+        around.refuse_behind(account, price)
     match step:
         case Trade():
             rest = exit_terms(position, around)
@@ -142,6 +144,8 @@ def _pair_after(
         pair,
         dust_base=left,
         surplus_base=pair.surplus_base + surplus if others else ZERO,
-        carried_base=carried_debt(account.base, base, pair.carried_base, position, others, instrument),
+        carried_base=carried_debt(
+            account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
+        ),
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

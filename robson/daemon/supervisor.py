@@ -93,6 +93,8 @@ class Supervisor:
 
     def settle(self, intent: Intent, outcome: Outcome) -> None:
         """Take the outcome of an intent: the final word on it."""
+        if isinstance(outcome, Executed):
+            self.around.filled_at[intent.order.symbol] = self.around.clock.monotonic()
         settle(self.lives[intent.order.position_id], intent, outcome)
         if intent.order.role is Role.ENTRY and not _executed_whole(intent, outcome):
             self._repay_strays(intent.order.symbol)
@@ -172,6 +174,8 @@ class Supervisor:
         """Take over what the journal holds; called once, before `run`."""
         for position in recovery.positions:
             self._adopt(position, recovered=True)
+            # When it last traded is not worth asking: the account may lag now.
+            self.around.filled_at[position.symbol] = self.around.clock.monotonic()
         self._unrecovered = len(recovery.positions)
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:

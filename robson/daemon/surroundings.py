@@ -9,12 +9,12 @@ import trio
 
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
-from robson.domain.account import PairTerms
-from robson.domain.errors import Rejected, RuleError
+from robson.domain.account import PairAccount, PairTerms
+from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Side
+from robson.domain.values import ZERO, Side, plain
 from robson.engine.exits import interest_estimate
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
@@ -24,6 +24,14 @@ from robson.ports import Clock, Venue
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
+
+
+# Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
+ACCOUNT_LAG_SECONDS = 60.0
+
+
+class AccountBehind(VenueError):
+    """The venue's account lags behind its own trades: nothing may be concluded from it yet."""
 
 
 class Housemate(Protocol):
@@ -51,6 +59,8 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # When the last fill on a pair was learnt (the run's steady clock).
+    filled_at: dict[str, float] = field(default_factory=dict)
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -104,6 +114,24 @@ class Surroundings:
             else:
                 expected -= position.entry.quantity - bought_back_by(position, base)
         return expected
+
+    def refuse_behind(self, account: PairAccount, price: Decimal) -> None:
+        """Raise AccountBehind when an account does not show our fills yet; `price` is quote per base.
+
+        For a minute after a fill whatever else explains the difference counts as lag, too; then it is believed.
+        """
+        symbol, instrument = account.symbol, self.instruments[account.symbol]
+        learnt = self.filled_at.get(symbol)
+        if learnt is None or self.clock.monotonic() > learnt + ACCOUNT_LAG_SECONDS:
+            return
+        apart = account.base.total - account.base.debt - self.expected_net_base(symbol)
+        pair = self.record.pair(symbol)
+        # In and out again, a position leaves the base as it was, yet not the quote: its fees are gone.
+        untouched = pair is not None and account.quote.total == pair.baseline_quote != ZERO
+        if abs(apart) >= instrument.smallest_sellable(price) or (untouched and len(self.on_pair(symbol, but="")) <= 1):
+            raise AccountBehind(
+                f"the account of {symbol} did not show our fills yet: {plain(apart)} {instrument.base} apart"
+            )
 
     def principal(self, symbol: str, asset: str) -> Decimal:
         """What the live positions on a pair borrowed of an asset and have not brought in again."""
