@@ -124,9 +124,13 @@ class Watchman(Instrument):
         account, known = pair.account, rig.record.pair(symbol)
         self.demand(account.base.debt == account.quote.debt == 0, "the last one out left a debt", account, position)
         held = account.base.total - (known.baseline_base if known else 0)
-        price = rig.paper._prices(symbol)
-        least = rig.around.instruments[symbol].smallest_sellable(price)
+        least = self._least(rig, symbol)
         self.demand(held < least, "the last one out left something to sell", held, least, known, position)
+
+    def _least(self, rig: Rig, symbol: str) -> Decimal:
+        price = rig.paper._prices(symbol)
+        assert price is not None, symbol
+        return rig.around.instruments[symbol].smallest_sellable(price)
 
     # --- the venue ---------------------------------------------------------------------------------------------------
 
@@ -191,14 +195,14 @@ class Watchman(Instrument):
         if rig is None or not left or symbol not in rig.around.instruments:
             return
         # The last one out sells the dust of earlier ones, a short buys its fee and interest along.
-        slack = rig.around.instruments[symbol].smallest_sellable(rig.paper._prices(symbol)) * 2 + entered / 500
+        slack = self._least(rig, symbol) * 2 + entered / 500
         self.demand(left <= entered + slack, "an exit executed more than its entry", position_id, entered, left)
 
     # --- between two steps -------------------------------------------------------------------------------------------
 
     def before_io_wait(self, timeout: float) -> None:
         """Nothing is left to do at this moment: everything has its owner, and the books agree."""
-        if self.rig is None or self.violation is not None:
+        if self.rig is None or self.violation is not None or trio._core._run.GLOBAL_RUN_CONTEXT.runner.runq:  # type: ignore[attr-defined]
             return
         self.steps += 1
         self.exposure.advance(self.rig)
@@ -213,9 +217,11 @@ class Watchman(Instrument):
             if not folded.is_open:
                 continue
             life = lives.get(position_id)
-            self.demand(life is not None, "a position is in nobody's hands", folded)
             if life is None:
-                return
+                unwritten = record.unwritten(position_id)
+                is_over = unwritten is not None and not unwritten.is_open
+                self.demand(is_over, "a position is in nobody's hands", folded)
+                continue
             if life.alive:
                 self.lived.add(position_id)
             self.demand(life.alive or position_id not in self.lived, "a position is left alone", folded)

@@ -71,7 +71,7 @@ class RoughMarket:
         self._show(rig, tick)
         if stream.trouble == "twice":
             self._show(rig, tick)
-        kept = rig.feed.kept[symbol]
+        kept = rig.feed.kept.get(symbol, [])
         if stream.trouble == "back in time" and len(kept) > 3:
             for old in kept[-random.randrange(2, min(len(kept), 12)) : -1]:
                 self._show(rig, old)

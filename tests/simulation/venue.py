@@ -109,6 +109,8 @@ class RoughVenue(FaultyVenue):
                 raise Unreachable("connection refused")
             case "no_repay":
                 return await self._place_without_repaying(request)
+            case _:
+                pass
         raise AssertionError(fault)
 
     def _later(self, request: OrderRequest) -> None:
