@@ -154,8 +154,11 @@ def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
     instrument = around.instruments[position.symbol]
     terms = around.terms.get(position.symbol, PairTerms())
     entry = position.entry
+    pair = around.record.pair(position.symbol)
     if position.side is Side.LONG or entry is None:
-        return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate)
+        # A crumb of base that an earlier loan left owed is repaid from what is held; its own interest may double it.
+        crumb = 2 * pair.carried_base if pair is not None else ZERO
+        return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
     interest = interest_estimate(
         entry.borrowed.get(instrument.base, ZERO),
         terms.base_hourly_interest_rate,

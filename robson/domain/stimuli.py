@@ -41,8 +41,8 @@ class EntryTerms(Value):
 class ExitTerms(Value):
     """What an exit's size depends on besides the position itself.
 
-    `interest_base` is this position's share of the interest owed in base. `fee_rate` is the share that the venue keeps
-    of the base bought, zero when it takes its fee elsewhere.
+    `interest_base` is this position's share of the interest owed in base; of a long, what it repays there for others.
+    `fee_rate` is the share that the venue keeps of the base bought, zero when it takes its fee elsewhere.
     """
 
     instrument: Instrument

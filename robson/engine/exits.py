@@ -17,12 +17,13 @@ NEXT_HOUR_MARGIN = timedelta(minutes=2)
 def first_exit_quantity(side: Side, quantity: Decimal, fees_by_asset: dict[str, Decimal], terms: ExitTerms) -> Decimal:
     """The base quantity of the first exit of what an entry executed, in whole steps.
 
-    A long sells what it holds after fees, floored. A short buys back what it sold, its share of the interest and the
-    fee that the venue keeps of the purchase, rounded up (reference: Binance exit arithmetic, 8.3).
+    A long sells what it holds after fees and what is owed in base, floored. A short buys back what it sold, its share
+    of the interest and the fee that the venue keeps of the purchase, rounded up (reference: exit arithmetic, 8.3).
     """
     instrument = terms.instrument
     if side is Side.LONG:
-        return instrument.floor(quantity - fees_by_asset.get(instrument.base, ZERO))
+        held = quantity - fees_by_asset.get(instrument.base, ZERO)
+        return instrument.floor(max(held - terms.interest_base, ZERO))
     return instrument.ceil((quantity + terms.interest_base) / (1 - terms.fee_rate))
 
 

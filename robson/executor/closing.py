@@ -78,7 +78,8 @@ def next_step(
             return Repay(asset=asset, amount=payable)
         # On a shared pair a loss may leave a debt that the others' holdings cover: the pair's record carries it, and
         # the last one out repays it.
-        if excess > 0 and not others:
+        is_crumb = asset == instrument.base and position.side is Side.LONG and _is_crumb(excess, instrument, price)
+        if excess > 0 and not others and not is_crumb:
             return Stuck(
                 code="debt_left",
                 message=f"{plain(excess)} {asset} were owed and nothing was free to repay them: move {asset} in",
@@ -145,10 +146,15 @@ def _base_of_ours(position: Position, pair: PairRecord | None, instrument: Instr
     return bought - interest + surplus + _remembered_dust(pair) - carried
 
 
+def _is_crumb(base: Decimal, instrument: Instrument, price: Decimal) -> bool:
+    """Whether an amount of base is less than one order."""
+    return base < instrument.smallest_sellable(price)
+
+
 def _repay_crumb(shared: bool, account: PairAccount, instrument: Instrument, price: Decimal) -> Repay | None:
     """The interest of a base loan without its order, paid from what the last long holds, before it is sold."""
     payable = cut_to_unit(min(account.base.debt, account.base.free))
-    if shared or payable <= 0 or account.base.debt >= instrument.smallest_sellable(price):
+    if shared or payable <= 0 or not _is_crumb(account.base.debt, instrument, price):
         return None
     return Repay(asset=instrument.base, amount=payable)
 
@@ -248,14 +254,14 @@ def carried_debt(
     *,
     baseline: Decimal = ZERO,
 ) -> Decimal:
-    """The principal that nobody's loan explains when a position leaves others behind (in the asset), nothing for alone.
+    """The principal that nobody's loan explains when a position leaves (in the asset); alone, what it could not repay.
 
     What is free above the `baseline` is not carried: a neighbour whose exit was not repaid has yet to repay it.
     While a neighbour's entry is on its way its loan cannot be told from what is left: then no more than this position
     can have left.
     """
     if not others:
-        return ZERO
+        return cut_to_unit(leg.borrowed)
     explained = sum((outstanding_principal(other, instrument, asset) for other in others), ZERO)
     measured = cut_to_unit(max(leg.borrowed - explained - max(leg.free - baseline, ZERO), ZERO))
     if all(other.entry is not None for other in others):

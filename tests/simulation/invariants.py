@@ -122,9 +122,11 @@ class Watchman(Instrument):
         if others or pair is None or self._is_busy(rig, symbol, but=position.position_id):
             return
         account, known = pair.account, rig.record.pair(symbol)
-        self.demand(account.base.debt == account.quote.debt == 0, "the last one out left a debt", account, position)
         held = account.base.total - (known.baseline_base if known else 0)
         least = self._least(rig, symbol)
+        # What is too small to be bought back is carried by the pair's record.
+        is_free = account.quote.debt == 0 and account.base.debt < least
+        self.demand(is_free, "the last one out left a debt", account, position)
         self.demand(held < least, "the last one out left something to sell", held, least, known, position)
 
     def _least(self, rig: Rig, symbol: str) -> Decimal:

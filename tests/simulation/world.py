@@ -207,9 +207,8 @@ class World:
         for symbol in SYMBOLS:
             account = await rig.venue.account(symbol)
             pair, instrument = rig.record.pair(symbol), rig.around.instruments.get(symbol)
-            # A loan whose order was lost leaves its first hour's interest, which the next position's exit repays.
-            carried_base, carried_quote = (pair.carried_base, pair.carried_quote) if pair else (ZERO, ZERO)
-            is_named = account.base.debt <= carried_base and account.quote.debt <= carried_quote
+            # A base loan without its order leaves its first hour's interest, which only a later exit can buy.
+            is_named = account.quote.debt == 0 and account.base.borrowed <= (pair.carried_base if pair else ZERO)
             self.watchman.demand(is_named, "a debt was left", account, pair)
             if instrument is None:
                 continue
@@ -221,6 +220,7 @@ class World:
             allowed = least if "account_lag" in self.weather.climate else instrument.step_size
             self.watchman.demand(unnamed < allowed, "what was left has no name", held, pair)
             self.watchman.demand(held < least, "something was left to sell", held, pair)
+            self.watchman.demand(account.base.debt < least, "something was left to buy", account, pair)
 
 
 def only_power_cuts(error: BaseException) -> bool:

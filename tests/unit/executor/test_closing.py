@@ -215,6 +215,7 @@ LONGS_ALONE = [
     Case("a crumb owed is repaid first", exiting(LONG), leg("0.999", "0.0002"), leg(0, 50), repay("ABC", "0.0002")),
     Case("eight digits of it", exiting(LONG), leg("0.999", "0.000200001"), leg(0, 50), repay("ABC", "0.0002")),
     Case("less than eight digits is no debt", exiting(LONG, SOLD), leg(0), leg(9, "0.000000009"), flat(0)),
+    Case("a crumb that nothing can repay stays", exiting(LONG, SOLD), leg(0, "0.0002"), leg(9), flat(0)),
     Case("a debt by hand is not", exiting(LONG), leg("0.999", "0.05"), leg(0, 50), trade("0.999")),
     Case(
         "dust of earlier ones goes along",
@@ -462,7 +463,8 @@ def test_what_a_position_leaves_owed_is_carried_while_others_are_there() -> None
     def carried(*others: Position, borrowed: object = "60.000000001", known: object = 0) -> Decimal:
         return carried_debt(leg(0, borrowed), "USDT", number(known), exiting(LONG, SOLD), others, PAIR)
 
-    assert carried() == 0
+    assert carried(borrowed=0) == 0
+    assert carried(borrowed="0.3") == number("0.3")
     assert carried(active(LONG)) == 10  # in eight digits: the other's loan is 50
     assert carried(active(LONG), borrowed=40) == 0  # a profit has repaid the other's
     assert carried(active(LONG), active(LONG), borrowed=150) == 50
