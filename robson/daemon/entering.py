@@ -145,10 +145,13 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
 
     A difference of less than a step to what is remembered is dust that nobody could name; only more is the trader's.
     """
-    symbol, total = life.position.symbol, account.base.total
-    known = life.around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
+    symbol, around = life.position.symbol, life.around
+    # Base that was lent without its order goes back: it is nobody's.
+    lent = stray_loans(account, around).get(around.instruments[symbol].base, ZERO)
+    total = account.base.total - min(lent, account.base.free)
+    known = around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
     baseline = total - known.dust_base
-    if abs(baseline - known.baseline_base) < life.around.instruments[symbol].step_size:
+    if abs(baseline - known.baseline_base) < around.instruments[symbol].step_size:
         baseline = min(known.baseline_base, total)
     baseline = max(baseline, ZERO)
     return PairRecord(

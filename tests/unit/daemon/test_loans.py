@@ -134,3 +134,29 @@ async def test_a_loan_that_the_reply_did_not_tell_belongs_to_its_entry(
         account = await rig.venue.account("BTCUSDT")
         assert rig.position(position_id).entry.borrowed == {"BTC": account.base.borrowed}
         assert account.base.borrowed > 0
+
+
+async def test_base_that_was_lent_without_its_order_is_no_baseline(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    made: list[FaultyVenue] = []
+
+    def wrap(venue: Venue) -> Venue:
+        made.append(FaultyVenue(venue))
+        return made[0]
+
+    async with Rig(tmp_path, settings=POOR, wrap=wrap).running() as rig:
+        short = await rig.arm(side=Side.SHORT)
+        rig.tick("95000")
+        await made[0].account("BTCUSDT")
+        made[0].faults.append("loan_only")
+        assert (await rig.signal(short, "95000", "96500")).accepted
+        other = await rig.arm(side=Side.SHORT)
+        while (account := await made[0].account("BTCUSDT")).base.borrowed == 0:
+            await trio.sleep(0.1)
+        assert account.base.free > 0
+        # While it is in doubt nobody is let in; the moment it is not, the loan bars the pair.
+        await rig.until(short, "Armed")
+        refused = await rig.signal(other, "95000", "96500")
+        assert not refused.accepted
+        assert rig.record.pair("BTCUSDT").baseline_base == 0
