@@ -24,6 +24,7 @@ KINDS = (
     "hours",
 )
 EXPOSURE = 0.3
+ORDERS_EXPOSURE = 0.6
 
 ORDER_FAULTS = (
     "late",
@@ -45,7 +46,9 @@ ORDER_FAULTS = (
     "no_repay",
 )
 # How long a spell of each kind lasts at most (s).
-SPELL_SECONDS = {"down": 240.0, "slow": 40.0, "rate_limited": 30.0, "fields": 20.0, "fills": 20.0, "repay": 20.0}
+SPELL_SECONDS = {"down": 240.0, "slow": 40.0, "rate_limited": 30.0, "fields": 60.0, "fills": 60.0, "repay": 120.0}
+# In some lives it is never else.
+ALWAYS_CHANCE = 0.3
 
 
 class Weather:
@@ -54,11 +57,16 @@ class Weather:
     def __init__(self, random: Random) -> None:
         self.random = random
         self.counts: Counter[str] = Counter()
-        self.climate = frozenset(kind for kind in KINDS if random.random() < EXPOSURE)
+        self.climate = frozenset(
+            kind for kind in KINDS if random.random() < (ORDERS_EXPOSURE if kind == "orders" else EXPOSURE)
+        )
         if not self.climate & {"orders", "down", "disk"}:
             self.climate |= {"orders"}
         self.is_calm = False
         self._until: dict[str, float] = {}
+        for kind in ("fields", "fills", "repay"):
+            if kind in self.climate and random.random() < ALWAYS_CHANCE:
+                self._until[kind] = float("inf")
         self._lags = {"orders": 0.0, "trades": 0.0, "account": 0.0}
         # How wrong the daemon's idea of the venue's clock is (ms).
         self.clock_error_ms = random.randrange(-250, 250) if "clocks" in self.climate else 0

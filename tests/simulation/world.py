@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from robson.control.commands import Commands
 from robson.domain.position import Closed
-from robson.domain.values import ZERO, Role
+from robson.domain.values import ZERO, PositionId, Role
 from robson.ports import OrderRequest, Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.paper import PaperVenue
@@ -87,7 +87,7 @@ class World:
         venue.under_way = watchman.under_way
         venue.on_arrival = watchman.arrived
         journal.on_written = watchman.written
-        journal.may_cut = lambda: CRASHES_WITH_UNWRITTEN_EXITS or rig.record.degraded is None
+        journal.may_cut = lambda: CRASHES_WITH_UNWRITTEN_EXITS or is_written(rig)
 
         def placed(request: OrderRequest) -> None:
             wire.check()
@@ -222,6 +222,14 @@ class World:
             self.watchman.demand(unnamed < allowed, "what was left has no name", held, pair)
             self.watchman.demand(held < least, "something was left to sell", held, pair)
             self.watchman.demand(account.base.debt < least, "something was left to buy", account, pair)
+
+
+def is_written(rig: Rig) -> bool:
+    """Whether the journal knows all that was decided and sent."""
+    record, journal = rig.record, rig.journal
+    known = {i.order.client_order_id: i for p in rig.supervisor.lives for i in journal.intents(PositionId(p))}
+    is_same = all(known.get(i.order.client_order_id) == i for i in record.open_intents())
+    return record.degraded is None and is_same
 
 
 def only_power_cuts(error: BaseException) -> bool:
