@@ -16,7 +16,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, Side
-from robson.executor.closing import Flat, Repay, Stuck, Trade, carried_debt, next_step, surplus_of
+from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, next_step, surplus_of
 from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
@@ -82,7 +82,7 @@ async def _step(life: Life) -> None:
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)
     step = next_step(position, others, account, pair, instrument, terms, price)
-    if isinstance(step, (Flat, Stuck)):
+    if isinstance(step, (Flat, Stuck)) or _is_by_account_alone(step, position, instrument, price):
         around.refuse_behind(account, price)
     match step:
         case Trade():
@@ -103,6 +103,14 @@ async def _step(life: Life) -> None:
             life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
         case _ as never:
             assert_never(never)
+
+
+def _is_by_account_alone(step: Step, position: Position, instrument: Instrument, price: Decimal) -> bool:
+    """Whether nothing but the account speaks for an order: by its own fills the position has nothing left to trade."""
+    if not isinstance(step, Trade) or position.entry is None or position.exit is None:
+        return False
+    rest = position.entry.quantity - position.exit.quantity + position.exit.returned
+    return rest < instrument.smallest_sellable(price)
 
 
 async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decimal:

@@ -3,13 +3,14 @@
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 from robson.domain.account import PairAccount
 from robson.domain.errors import RuleError, Unreachable
-from robson.domain.values import Side
+from robson.domain.values import Role, Side
 from robson.ports import Venue
 from robson.protocol import requests as ask
 from robson.venue.settings import PaperSettings
@@ -122,3 +123,22 @@ async def test_a_signal_whose_position_left_while_the_account_was_not_read_is_re
         with pytest.raises(RuleError) as refused:
             await rig.signal(position_id, "95000", "93500")
         assert refused.value.code == "wrong_state"
+
+
+async def test_no_crumb_is_bought_again_while_the_account_shows_it_still_owed(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    rig, venue = lagging(tmp_path)
+    async with rig.running():
+        position_id = await rig.active(Side.SHORT, stop="96500")
+        present = await rig.venue.account("BTCUSDT")
+        # A moment before the last order was repaid, again and again.
+        crumb = msgspec.structs.replace(present.base, borrowed=Decimal("0.00004"))
+        nursery.start_soon(rig.close, position_id)
+        await trio.sleep(0.3)
+        venue.shown = msgspec.structs.replace(present, base=crumb)
+        await trio.sleep(20)
+        exits = [request for request in venue.requests if request.role is Role.EXIT]
+        assert len(exits) == 1, "a crumb was bought that is no more"
+        venue.shown = None
+        await rig.until(position_id, "Closed")
