@@ -29,7 +29,6 @@ MUTATIONS = (
         "robson/executor/resolution.py",
         "        denials = failures = 0\n        while True:\n",
         "        return Absent()\n        denials = failures = 0\n        while True:\n",
-        found_by="test_crashes",
     ),
     Mutation(
         "clock fence removed",
@@ -48,14 +47,12 @@ MUTATIONS = (
         "robson/executor/intents.py",
         "    if intent.order.role is Role.EXIT:\n        return None\n    if latched:",
         "    return None\n    if latched:",
-        found_by="test_crashes",
     ),
     Mutation(
         "commit after send",
         "robson/executor/executor.py",
         "            if not book.keep(sent) and is_entry:",
         "            if False and is_entry:",
-        found_by="test_crashes",
     ),
     Mutation(
         "exit size from the entry's request",
@@ -68,7 +65,6 @@ MUTATIONS = (
         "robson/daemon/record.py",
         "            rows = self.journal.ratchet(facts)",
         "            rows = ()",
-        found_by="test_crashes",
     ),
     Mutation(
         "a second exit owner",
@@ -78,11 +74,48 @@ MUTATIONS = (
         "            return exit_orders(position, state.entry.quantity, state.exit.attempt + 1, stimulus.exit_terms)",
     ),
     Mutation(
+        "entry topped up",
+        "robson/engine/judgements.py",
+        "    if trigger is None and not beyond:\n        return (filled,), ()\n",
+        "    if trigger is None and not beyond:\n"
+        "        rest = signal.quantity - filled.quantity\n"
+        "        order = PlaceOrder(\n"
+        "            position_id=position.position_id,\n"
+        "            client_order_id=entry_order_id(position.position_id, signal.signal_id + '+'),\n"
+        "            symbol=position.symbol,\n"
+        "            role=Role.ENTRY,\n"
+        "            order_side=entry_order_side(side),\n"
+        "            quantity=rest,\n"
+        "        )\n"
+        "        return (filled,), (order,) if rest > 0 else ()\n",
+    ),
+    Mutation(
+        "a lagging account believed",
+        "robson/daemon/surroundings.py",
+        "        learnt = self.filled_at.get(symbol)\n",
+        "        learnt = None\n",
+    ),
+    Mutation(
+        "the time to rebuild a stop not counted",
+        "robson/daemon/vigil.py",
+        "        self.review(life)\n\n    def end",
+        "\n    def end",
+    ),
+    Mutation(
+        "an exit acted on twice after a repeated command",
+        "robson/engine/decide.py",
+        "            return exit_orders(\n"
+        "                position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side\n"
+        "            )",
+        "            return exit_orders(\n"
+        "                position, stimulus.quantity, state.exit.attempt, stimulus.exit_terms, stimulus.order_side\n"
+        "            )",
+    ),
+    Mutation(
         "stray loans left alone",
         "robson/daemon/supervisor.py",
         "        if symbol not in self._repaying and self._nursery is not None:",
         "        if False:",
-        found_by="test_crashes",
     ),
 )
 
