@@ -102,20 +102,17 @@ MUTATIONS = (
         "\n    def end",
     ),
     Mutation(
-        "an exit acted on twice after a repeated command",
+        "the next attempt under the last one's id",
         "robson/engine/decide.py",
-        "            return exit_orders(\n"
-        "                position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side\n"
-        "            )",
-        "            return exit_orders(\n"
-        "                position, stimulus.quantity, state.exit.attempt, stimulus.exit_terms, stimulus.order_side\n"
-        "            )",
+        "stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms",
+        "stimulus.quantity, state.exit.attempt, stimulus.exit_terms",
     ),
     Mutation(
         "stray loans left alone",
         "robson/daemon/supervisor.py",
         "        if symbol not in self._repaying and self._nursery is not None:",
         "        if False:",
+        found_by="test_crashes",
     ),
 )
 

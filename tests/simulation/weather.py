@@ -86,8 +86,8 @@ class Weather:
         if "lag" in self.climate and random.random() < 0.1:
             self._lags["orders"] = random.choice((0.0, random.uniform(0, 8)))
             self._lags["trades"] = random.choice((0.0, random.uniform(0, 8)))
-        if "account_lag" in self.climate and random.random() < 0.1:
-            self._lags["account"] = random.choice((0.0, random.uniform(0, 5)))
+        if "account_lag" in self.climate and random.random() < 0.2:
+            self._lags["account"] = random.choice((0.0, random.uniform(0, 5), random.uniform(1, 5)))
 
     def left(self, kind: str) -> float:
         """How many seconds of a spell are left; 0 outside of one."""
