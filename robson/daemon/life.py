@@ -148,7 +148,7 @@ class Life:
             return
         market, symbol = self.around.market, self.position.symbol
         self._watch = watch = Watch.of(self.position.side, state.trail)
-        for tick in market.recent(symbol, since=state.entry.filled_at):
+        for tick in market.recent(symbol, since=self.around.heard_at(state.entry.filled_at)):
             if watch.trade_id is not None and tick.trade_id is not None and tick.trade_id <= watch.trade_id:
                 continue  # already in the stored trail: an older price must not be held against a newer stop
             if watch.observe(tick.price, tick.trade_id):

@@ -62,7 +62,7 @@ def _executed(life: Life, intent: Intent, outcome: Executed) -> Stimulus:
             fees_by_asset=outcome.fees_by_asset,
             exit_terms=exit_terms(life.position, life.around),
             borrowed=_needed(report, outcome.quote),
-            trade_id=life.around.market.trade_id_before(order.symbol, filled_at),
+            trade_id=life.around.market.trade_id_before(order.symbol, life.around.heard_at(filled_at)),
             filled_at=filled_at,
         )
     return ExitExecuted(

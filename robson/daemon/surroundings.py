@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -77,6 +78,11 @@ class Surroundings:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
+
+    def heard_at(self, venue_time: datetime) -> datetime:
+        """A moment of the venue's clock as the run's own tells it: the two need not agree."""
+        apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
+        return venue_time + apart
 
     def on_pair(self, symbol: str, *, but: str) -> list[Position]:
         """Our other positions on a pair that are in the market, or may be, or left something there."""

@@ -1,7 +1,7 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from robson.ports import Intent, OrderReport, Venue
 QUERY_TIMEOUT_SECONDS = 5.0
 # A loan is booked with its order; entries on a pair go one after the other, so no other loan is that near.
 LOAN_SLACK = timedelta(seconds=1)
+# A request is signed with the venue's clock as last known, which may run ahead by almost a second.
+SIGNING_SLACK = timedelta(seconds=1)
 
 _log = structlog.get_logger("robson.executor")
 
@@ -213,7 +215,10 @@ class Resolver:
     async def _is_absent(self, intent: Intent, book: Knowledge) -> bool:
         """Whether trades and account agree that a denied order did not execute."""
         symbol = intent.order.symbol
-        trades = await self._venue.trades(symbol, since=intent.created_at)
+        # By the venue's clock, as the request was signed: ours may have been set meanwhile.
+        assert intent.timestamp_ms is not None, intent
+        signed_at = datetime.fromtimestamp(intent.timestamp_ms / 1000, UTC) - SIGNING_SLACK
+        trades = await self._venue.trades(symbol, since=signed_at)
         is_stray = any(not book.knows_trade(symbol, trade.trade_id) for trade in trades)
         if not is_stray and not book.shows_effect(intent, await self._venue.account(symbol)):
             return True

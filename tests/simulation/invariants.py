@@ -10,6 +10,7 @@ import msgspec
 import trio
 from trio.abc import Instrument
 
+from robson.daemon.life import Life
 from robson.domain.events import EVENT_TYPES, Fact, read_event
 from robson.domain.position import Active, Closed, Position
 from robson.domain.sequence import Recorded
@@ -20,8 +21,7 @@ from robson.venue.ledger import Change
 from tests.rig import Rig
 from tests.simulation.accounts import MemoryAccounts
 from tests.simulation.exposure import ExposureCount
-
-STOP_FIELDS = ("trailing_stop",)
+from tests.simulation.oracle import StopOracle
 
 
 class Violation(AssertionError):
@@ -43,13 +43,13 @@ class Watchman(Instrument):
         self.names: dict[str, Counter[str]] = defaultdict(Counter)
         self.requests: dict[str, OrderRequest] = {}
         self.owners: dict[str, str] = {}
-        self.fences: dict[str, str] = {}
         # What each order really executed (base), and the requests that may still execute.
         self.executed: dict[str, Decimal] = {}
         self.under_way: Counter[str] = Counter()
         self.arrivals: Counter[str] = Counter()
         self.lived: set[str] = set()
         self.exposure = ExposureCount()
+        self.oracle = StopOracle()
         self.steps = self.looks = 0
         self._dirty = True
         self._explained: Counter[str] = Counter()
@@ -69,6 +69,7 @@ class Watchman(Instrument):
         self.lived = set()
         self._dirty = True
         self.exposure.begin(rig)
+        self.oracle.begin()
 
     def end(self, *, lost: int | None) -> None:
         """A run has ended; `lost` is the number of rows that are left after a power cut, None when all are."""
@@ -109,8 +110,10 @@ class Watchman(Instrument):
         if before is not None and before.trail is not None and after.trail is not None:
             moved = (after.trail.stop - before.trail.stop) * after.side.sign
             self.demand(moved >= 0, "a stop was loosened", before.trail, row)
-        if row.type == "exit_order_placed":
-            self.fences[row.data["client_order_id"]] = row.data["fence"]
+        if row.type == "exit_triggered":
+            self.oracle.left(position_id)
+        elif row.type == "entry_filled" and self.rig is not None and isinstance(after.state, Active):
+            self.oracle.entered(after)
         if isinstance(after.state, Closed) and after.entry is not None and self.rig is not None:
             self._closed(self.rig, after)
 
@@ -186,6 +189,7 @@ class Watchman(Instrument):
             if order.executed > 0 and order_id in self.owners:
                 self.demand(order_id not in self.executed, "an order executed twice", order)
                 self.executed[order_id] = order.executed
+                self.oracle.executed_at[order_id] = trio.current_time()
                 self._check_executed(self.owners[order_id], symbol)
 
     def _check_executed(self, position_id: str, symbol: str) -> None:
@@ -208,7 +212,7 @@ class Watchman(Instrument):
             return
         self.steps += 1
         self.exposure.advance(self.rig)
-        if self._dirty:
+        if self._dirty or not self.lived.issuperset(self.rig.supervisor.lives):
             self._dirty = False
             self.looks += 1
             self._look(self.rig)
@@ -224,18 +228,28 @@ class Watchman(Instrument):
                 is_over = unwritten is not None and not unwritten.is_open
                 self.demand(is_over, "a position is in nobody's hands", folded)
                 continue
-            if life.alive:
+            if life.alive and position_id not in self.lived:
                 self.lived.add(position_id)
+                self.oracle.recovered(folded, rig.feed.kept.get(folded.symbol, []))
             self.demand(life.alive or position_id not in self.lived, "a position is left alone", folded)
             if record.degraded is None:
                 self.demand(life.position == folded, "a state is not what its events say", life.position, folded)
             if isinstance(life.position.state, Active) and life.alive:
                 watched = life._hit is not None or (life._attachment is not None and life._attachment.is_attached)
                 self.demand(watched, "a position in the market is not watched", folded)
+                self._check_stop(rig, life)
         if record.degraded is None:
             for symbol in rig.around.instruments:
                 if not self._is_busy(rig, symbol):
                     self._compare_books(rig, symbol)
+
+    def _check_stop(self, rig: Rig, life: Life) -> None:
+        known = self.oracle.trails.get(life.position.position_id)
+        if known is None or rig.record.degraded is not None or life._watch is None:
+            return
+        _, trail = known
+        self.demand(not trail.is_crossed, "a stop was crossed, and its exit missed", life.position, trail)
+        self.demand(life._watch.stop == trail.stop, "a stop is not where it must be", life._watch.stop, trail)
 
     def _is_busy(self, rig: Rig, symbol: str, *, but: str = "") -> bool:
         """Whether anything is on its way on a pair that the books cannot know yet."""

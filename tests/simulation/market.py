@@ -8,6 +8,7 @@ import trio
 
 from robson.domain.market import Tick
 from tests.rig import Rig
+from tests.simulation.oracle import StopOracle
 from tests.simulation.weather import Weather
 
 SYMBOLS = {"BTCUSDT": Decimal(95000), "ETHUSDT": Decimal(3300)}
@@ -20,15 +21,14 @@ class Stream:
 
     trouble: str = ""
     until: float = 0.0
-    # When the newest in-order tick reached the daemon, and which one it was.
-    fresh_at: float = float("-inf")
     newest_id: int = 0
 
 
 class RoughMarket:
     """Makes trades and delivers them to the present run; `calm_down` ends all troubles."""
 
-    def __init__(self, random: Random, weather: Weather) -> None:
+    def __init__(self, random: Random, weather: Weather, oracle: StopOracle) -> None:
+        self.oracle = oracle
         self.random = random
         self.weather = weather
         self.prices = dict(SYMBOLS)
@@ -89,9 +89,14 @@ class RoughMarket:
     def _show(self, rig: Rig, tick: Tick) -> None:
         rig.paper.observe(tick.symbol, tick.price)
         stream = self.streams[tick.symbol]
-        if tick.trade_id is not None and tick.trade_id > stream.newest_id:
+        is_streamed = tick.symbol in rig.market._quotes
+        if tick.trade_id is None:
+            if is_streamed:
+                self.oracle.glance(tick)
+        elif tick.trade_id > stream.newest_id:
             stream.newest_id = tick.trade_id
-            stream.fresh_at = trio.current_time()
+            if is_streamed:
+                self.oracle.tick(tick)
         rig.market.observe(tick)
 
 

@@ -183,7 +183,7 @@ class Story:
         self.check()
 
 
-CASES = [
+CASES: list[tuple[Script, str]] = [
     *((long_and_short, fault) for fault in FAULTS),
     *(
         (script, fault)

@@ -96,6 +96,18 @@ MUTATIONS = (
         "        learnt = None\n",
     ),
     Mutation(
+        "the venue's times taken for ours",
+        "robson/daemon/surroundings.py",
+        "        return venue_time + apart\n",
+        "        return venue_time\n",
+    ),
+    Mutation(
+        "missed prices not replayed after a start",
+        "robson/daemon/life.py",
+        "        if hit is not None:\n            self._on_hit(hit)\n        else:",
+        "        if True:",
+    ),
+    Mutation(
         "the time to rebuild a stop not counted",
         "robson/daemon/vigil.py",
         "        self.review(life)\n\n    def end",

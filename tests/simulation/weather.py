@@ -69,7 +69,7 @@ class Weather:
                 self._until[kind] = float("inf")
         self._lags = {"orders": 0.0, "trades": 0.0, "account": 0.0}
         # How wrong the daemon's idea of the venue's clock is (ms).
-        self.clock_error_ms = random.randrange(-250, 250) if "clocks" in self.climate else 0
+        self.clock_error_ms = random.randrange(-50, 50) if "clocks" in self.climate else 0
 
     def calm_down(self) -> None:
         """No faults any more."""

@@ -48,13 +48,14 @@ class World:
         self.journal: MemoryJournal | SqliteJournal = MemoryJournal()
         self.on_disk = seed % ON_DISK_EVERY == 0
         self.feed = ScriptedFeed()
-        self.market = RoughMarket(random, self.weather)
+        self.market = RoughMarket(random, self.weather, self.watchman.oracle)
         self.operators = Operators(random, self.weather, self.market, self.watchman)
         begins = timedelta(0)
         if "hours" in self.weather.climate:
             # The next full hour, at which interest falls due, is near.
             begins = timedelta(minutes=50) - timedelta(seconds=random.uniform(1, 40))
         self.clock = SimulatedClock(begins)
+        self.watchman.oracle.blur_seconds = abs(self.weather.clock_error_ms) / 1000
         apart = random.uniform(-3, 3) if "clocks" in self.weather.climate else 0.0
         # The unprotected seconds that the present run found in the journal.
         self.counted_before: dict[str, float] = {}
@@ -160,6 +161,7 @@ class World:
         else:
             self.weather.counts["clock: venue clock stepped"] += 1
             self.venue_clock.ahead += timedelta(seconds=random.uniform(-0.4, 0.4))
+            self.watchman.oracle.blur_seconds += 0.4
 
     def _restart(self) -> None:
         if self.watchman.violation is not None:
