@@ -63,7 +63,7 @@ class CutJournal:
         self.wire.check()
         self.writes += 1
         if self.cut_at is not None and self.writes * 2 >= self.cut_at and not self.may_cut():
-            self.cut_at += 2
+            self.cut_at = self.writes * 2 + 1
         if self.writes * 2 - 1 == self.cut_at:
             self.wire.cut()
             raise PowerCut
