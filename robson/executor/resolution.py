@@ -196,6 +196,9 @@ class Resolver:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
                     charges = await self._venue.interest(report.symbol, report.at - LOAN_SLACK)
                 break
+            except RateLimited as error:
+                failures += 1
+                await self._pause(error, failures, "loan_not_read")
             except Rejected as error:
                 _log.warning("loan_not_read", symbol=report.symbol, error=str(error))
                 charges = ()

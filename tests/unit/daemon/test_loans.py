@@ -1,5 +1,7 @@
 """Debts that no live position explains: repaid, or carried by the pair's record until the last one out repays them."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import msgspec
 import pytest
 import trio
 
+from robson.domain.account import InterestCharge
+from robson.domain.errors import RateLimited
 from robson.domain.position import Armed
 from robson.domain.values import ZERO, Side
 from robson.ports import OrderReport, OrderRequest, Venue
@@ -159,3 +163,24 @@ async def test_base_that_was_lent_without_its_order_is_no_baseline(
         refused = await rig.signal(other, "95000", "96500")
         assert not refused.accepted
         assert rig.record.pair("BTCUSDT").baseline_base == 0
+
+
+class BusyVenue(CurtVenue):
+    """The same, and it does not tell of loans for a while."""
+
+    refusals = 3
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        if self.refusals:
+            self.refusals -= 1
+            raise RateLimited("-1003", "Too many requests.", retry_after_seconds=2)
+        return await super().interest(symbol, since)
+
+
+async def test_a_loan_that_is_not_told_right_now_is_asked_for_again(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    async with Rig(tmp_path, settings=POOR, wrap=BusyVenue).running() as rig:
+        position_id = await rig.active(side=Side.SHORT, stop="96500", capital="3000")
+        account = await rig.venue.account("BTCUSDT")
+        assert rig.position(position_id).entry.borrowed == {"BTC": account.base.borrowed}
