@@ -14,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak check lock clean
+.PHONY: help install demo test soak bench check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,11 @@ test: $(STAMP) ## run the tests
 soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task step and write (about 20 minutes)
 	@$(RUN) tests.simulation.soak $(LIVES)
 	@ROBSON_TEST_CRASH_STRIDE=1 $(RUN) pytest -q tests/simulation/test_crashes.py
+
+bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
+	@$(RUN) tests.bench.recovery
+	@$(RUN) tests.bench.growth
+	@$(RUN) tests.bench.slow_disk
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff check .

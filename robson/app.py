@@ -4,7 +4,8 @@ services (feed, executor) > positions > doors (control socket, signals)
 """
 
 import signal
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
-from robson.domain.errors import ConfigurationError, JournalUnusable
+from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
 from robson.domain.market import Tick
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
@@ -29,12 +30,14 @@ from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
+from robson.store.seal import FileSeal, forget_seal
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
 LAST_ORDERS_SECONDS = 8.0
 FEED_RESTART_SECONDS = 5.0
+DOOR_RETRY_SECONDS = 1.0
 
 _log = structlog.get_logger("robson")
 
@@ -68,10 +71,10 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             _log.warning("stale_lock_taken_over", left_by=str(lock.crashed))
         journal, degraded = _open_journal(state / "robson.db", settings, clock)
         held.callback(journal.close)
-        record = Record(journal, journal.recover(), clock)
+        record = Record(journal, journal.recover(), clock, FileSeal(state))
         if degraded is not None:
             record.start_degraded(degraded)
-        market = FanOut(feed, clock, settings.feed.stale_after_seconds)
+        market = FanOut(feed, clock, settings.feed.stale_after_seconds, on_gap=settings.recovery.on_gap)
         paper = PaperVenue.open(
             state / "paper-account.db",
             clock=clock,
@@ -93,7 +96,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             strategies=strategies,
             new_id=lambda: uuid4().hex,
         )
-        supervisor = Supervisor(around)
+        supervisor = Supervisor(around, keep_events=settings.journal.keep_events)
         supervisor.adopt_recovered(record.recovery)
         capital, risk_percent = settings.account.amounts
         desk = Desk(supervisor, Identity(__version__, settings.mode, capital, risk_percent))
@@ -102,23 +105,44 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         )
         await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket)
         supervisor.flush_stops()
+        if not supervisor.lives:
+            forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
 async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: Market, socket: Path) -> None:
-    executor, clock = supervisor.around.executor, supervisor.around.clock
+    executor = supervisor.around.executor
     async with trio.open_nursery() as services:
-        services.start_soon(_deliver, feed, market)
-        services.start_soon(executor.run, supervisor)
+        services.start_soon(_deliver, feed, market, supervisor.around.market.states)
+        services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:
-                await doors.start(serve, socket, desk, clock)
+                await doors.start(_open_door, socket, desk, supervisor.around)
                 await doors.start(_until_told, doors.cancel_scope)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
         services.cancel_scope.cancel()
+
+
+async def _open_door(
+    socket: Path, desk: Desk, around: Surroundings, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve the control socket; a daemon that is degraded anyway protects its positions while there can be none."""
+    try:
+        await serve(socket, desk, around.clock, task_status=task_status)
+    except StorageError as error:
+        if around.record.degraded is None:
+            raise
+        _log.error("no_control_socket", reason=str(error))
+    else:
+        return
+    task_status.started()
+    while True:
+        await trio.sleep(DOOR_RETRY_SECONDS)
+        with suppress(StorageError):
+            await serve(socket, desk, around.clock)
 
 
 async def _until_told(
@@ -132,8 +156,8 @@ async def _until_told(
             return
 
 
-async def _deliver(feed: MarketFeed, market: Market) -> None:
-    """Keep the feed running: what ends it makes symbols stale, never the daemon."""
+async def _deliver(feed: MarketFeed, market: Market, symbols: Callable[[], Iterable[str]]) -> None:
+    """Keep the feed running: what ends it makes symbols stale, never the daemon, and what was missed is made up for."""
     while True:
         try:
             await feed.run(market)
@@ -143,6 +167,8 @@ async def _deliver(feed: MarketFeed, market: Market) -> None:
             await trio.sleep_forever()
         except Exception:  # noqa: BLE001  whatever broke the feed must not take the positions with it
             _log.exception("feed_failed", source=feed.source)
+            for symbol in symbols():
+                market.interrupted(symbol, "the feed has failed")
         else:
             _log.warning("feed_ended", source=feed.source)
             await trio.sleep_forever()

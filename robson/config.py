@@ -16,6 +16,8 @@ from robson.domain.values import CAPITAL, RISK_PERCENT, parse_amount
 # Named in the contract; they are places, not keys.
 RESERVED_VARIABLES = frozenset({"ROBSON_STATE_DIR", "ROBSON_SOCKET", "ROBSON_CONFIG", "ROBSON_CREDENTIALS_DIR"})
 PREFIX = "ROBSON_"
+# A client that follows the sequence may be so far behind and lose nothing.
+KEEP_EVENTS_MIN = 1000
 STALE_AFTER_SECONDS = (0.5, 3600.0)
 
 
@@ -69,6 +71,15 @@ class Feed(Section):
             raise ValueError(f"stale_after_seconds was {self.stale_after_seconds:g}, must be from {low:g} to {high:g}")
 
 
+class Recovery(Section):
+    """What becomes of a stop that was crossed while nobody saw the prices, when the price has recovered since.
+
+    `exit` leaves the market at once; `forgive` goes on behind the stop as it stands now, and gives notice.
+    """
+
+    on_gap: Literal["exit", "forgive"] = "exit"
+
+
 class Binance(Section):
     """The exchange's addresses; all three point at an emulator for a rehearsal."""
 
@@ -83,6 +94,16 @@ class Control(Section):
     socket: str = ""
 
 
+class Journal(Section):
+    """How much the journal keeps: the newest `keep_events`, 0 for all; older ones go to `archive/` beside it."""
+
+    keep_events: int = 0
+
+    def __post_init__(self) -> None:
+        if self.keep_events and self.keep_events < KEEP_EVENTS_MIN:
+            raise ValueError(f"keep_events was {self.keep_events}, must be 0 (keep all) or at least {KEEP_EVENTS_MIN}")
+
+
 class Log(Section):
     """How much is logged."""
 
@@ -95,8 +116,10 @@ class Settings(Section):
     mode: Literal["paper", "live"] = "paper"
     account: Account = Account()
     feed: Feed = Feed()
+    recovery: Recovery = Recovery()
     binance: Binance = Binance()
     control: Control = Control()
+    journal: Journal = Journal()
     log: Log = Log()
     paper: dict[str, Any] = {}
 

@@ -6,7 +6,7 @@ import msgspec
 
 import robson
 from robson.domain.codec import decode
-from robson.domain.values import Side
+from robson.domain.values import Side, plain
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robsonctl.connection import Daemon
@@ -131,6 +131,51 @@ def close(session: Session) -> int:
     words = f"{result.outcome} {position_id}" + (f": {result.detail}" if result.detail else "")
     session.output.show(raw, lambda: words)
     return Exit.OK if result.outcome == "closed" else Exit.PARTLY_DONE
+
+
+def adopt(session: Session) -> int:
+    """Take over a holding behind a stop, and say which defaults were taken."""
+    options = session.options
+    side = options.side or "long"
+    request = ask.AdoptRequest(
+        symbol=options.symbol,
+        side=Side(side),
+        quantity=options.quantity,
+        stop_price=options.stop,
+        entry_price=options.entry_price,
+        idempotency_key=session.key(),
+    )
+    raw = session.daemon.ask(request)
+    result = decode(raw, give.AdoptResult)
+    given = (
+        (options.side, f"side {side}"),
+        (options.entry_price, f"entry price {plain(result.entry_price)}, the present one"),
+    )
+    taken = ", ".join(words for value, words in given if not value)
+
+    def text() -> str:
+        line = f"adopted {result.position_id}: {request.symbol} {side}, {plain(result.quantity)} behind a stop at "
+        line += plain(result.trailing_stop)
+        debt = ", ".join(f"{plain(amount)} {asset}" for asset, amount in result.borrowed.items())
+        lines = [line, f"with its debt: {debt}" if debt else "", f"defaults taken: {taken}" if taken else ""]
+        return "\n".join(filter(None, lines))
+
+    session.output.show(raw, text)
+    if taken and session.output.form != "table":
+        complain(f"defaults taken: {taken}")
+    return Exit.OK
+
+
+def release(session: Session) -> int:
+    """Hand a position back without an order."""
+    position_id = session.position_id(session.options.position)
+    raw = session.daemon.ask(ask.ReleaseRequest(position_id=position_id, idempotency_key=session.key()))
+    result = decode(raw, give.ReleaseResult)
+    verb = "hold" if result.side == "long" else "owe"
+    words = f"released {position_id}: {plain(result.quantity)} of {result.symbol} are yours to {verb}, without a stop"
+    owed = ", ".join(f"{plain(amount)} {asset}" for asset, amount in result.owed.items())
+    session.output.show(raw, lambda: f"{words}\nand the debt: {owed}" if owed else words)
+    return Exit.OK
 
 
 def resume(session: Session) -> int:

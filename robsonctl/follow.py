@@ -27,6 +27,7 @@ class Page(msgspec.Struct):
     events: list[msgspec.Raw]
     next_seq: int
     last_seq: int
+    oldest_seq: int = 1
 
 
 class Envelope(msgspec.Struct):
@@ -51,7 +52,7 @@ def events(session: Session) -> int:
     return _follow(session, page.next_seq, position_id) if options.follow else Exit.OK
 
 
-def _onward(session: Session, first: int, count: int | None, position_id: str | None) -> Page:
+def _onward(session: Session, first: int | None, count: int | None, position_id: str | None) -> Page:
     rows: list[msgspec.Raw] = []
     while True:
         left = EVENTS_LIMIT_MAX if count is None else min(count - len(rows), EVENTS_LIMIT_MAX)
@@ -59,19 +60,19 @@ def _onward(session: Session, first: int, count: int | None, position_id: str | 
         rows += page.events
         first = page.next_seq
         if len(page.events) < left or len(rows) == count:
-            return Page(rows, page.next_seq, page.last_seq)
+            return Page(rows, page.next_seq, page.last_seq, page.oldest_seq)
 
 
 def _tail(session: Session, count: int, position_id: str | None) -> Page:
-    last_seq = _page(session, _BEYOND_THE_END, 1, None).last_seq
+    end = _page(session, _BEYOND_THE_END, 1, None)
     if position_id is None:
-        return _onward(session, max(1, last_seq - count + 1), None, None)
+        return _onward(session, max(end.oldest_seq, end.last_seq - count + 1), None, None)
     # One position's events lie anywhere in the sequence: all of them are read, the last are kept.
-    page = _onward(session, 1, None, position_id)
-    return Page(list(deque(page.events, maxlen=count)), page.next_seq, page.last_seq)
+    page = _onward(session, None, None, position_id)
+    return Page(list(deque(page.events, maxlen=count)), page.next_seq, page.last_seq, page.oldest_seq)
 
 
-def _page(session: Session, first: int, limit: int, position_id: str | None) -> Page:
+def _page(session: Session, first: int | None, limit: int, position_id: str | None) -> Page:
     request = EventsRequest(from_seq=first, limit=limit, position_id=position_id)
     return msgspec.json.decode(session.daemon.ask(request), type=Page)
 

@@ -106,10 +106,20 @@ def _add_mutations(verbs: Any) -> None:
     _add_position(disarm)
     close = _verb(verbs, "close", commands.close)
     _add_position(close)
+    adopt = _verb(verbs, "adopt", commands.adopt)
+    adopt.add_argument("symbol", metavar="SYMBOL")
+    adopt.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
+    adopt.add_argument("--quantity", required=True, metavar="Q", help="base that the account holds (or owes) already")
+    adopt.add_argument("--stop", required=True, metavar="PRICE", help="the technical stop, quote per base")
+    adopt.add_argument(
+        "--entry-price", metavar="PRICE", help="what it cost, quote per base; the present price if omitted"
+    )
+    release = _verb(verbs, "release", commands.release)
+    _add_position(release)
     panicking = _verb(verbs, "panic", panic.panic)
     panicking.add_argument("--yes", action="store_true", help="do not ask")
     resume = _verb(verbs, "resume", commands.resume)
-    for mutation in (arm, signal, disarm, close, panicking, resume):
+    for mutation in (arm, signal, disarm, close, adopt, release, panicking, resume):
         mutation.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
 
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import OrderSide, Role
@@ -29,6 +30,7 @@ class FaultyVenue:
     request_lost    never arrives, the answer never comes
     error_after     executed, then an ambiguous error
     late            an ambiguous error at once, executed just before the receive window ends, whoever still listens
+    slow            the answer never comes, executed `slow_seconds` later: the venue took it in time
     loan_only       the loan of an entry is made, its order is lost
     error_before    not executed, an ambiguous error
     unreachable     not executed, and that is known
@@ -49,6 +51,7 @@ class FaultyVenue:
         # The requests that may have arrived, by client order id.
         self.arrivals: list[str] = []
         self.hidden_until = 0.0
+        self.slow_seconds = 6.0
         self.on_place: Callable[[OrderRequest], None] = lambda _request: None
         self.on_arrival: Callable[[str], None] = self.arrivals.append
 
@@ -72,6 +75,9 @@ class FaultyVenue:
             case "late":
                 trio.lowlevel.spawn_system_task(self._execute_late, request)
                 raise InDoubt("-1007: Timeout waiting for response from backend server.")
+            case "slow":
+                trio.lowlevel.spawn_system_task(self._execute_slowly, request)
+                await trio.sleep_forever()
             case "loan_only":
                 if request.role is Role.ENTRY:
                     self._lend(request)
@@ -111,10 +117,20 @@ class FaultyVenue:
         with suppress(VenueError):
             await self.inner.place(request)
 
+    async def _execute_slowly(self, request: OrderRequest) -> None:
+        await trio.sleep(self.slow_seconds)
+        with suppress(VenueError):
+            await self.inner.place(msgspec.structs.replace(request, timestamp_ms=self.inner.timestamp_ms()))
+
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         if trio.current_time() < self.hidden_until:
             return None
         return await self.inner.order(symbol, client_order_id)
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        if trio.current_time() < self.hidden_until:
+            return []
+        return await self.inner.orders(symbol, since)
 
     def timestamp_ms(self) -> int:
         return self.inner.timestamp_ms()
@@ -147,3 +163,11 @@ class FaultyVenue:
 
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
         return await self.inner.interest(symbol, since)
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        if trio.current_time() < self.hidden_until:
+            return None
+        return await self.inner.order_of(symbol, venue_order_id)
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        return await self.inner.liquidations(symbol, since)

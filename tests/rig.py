@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import trio
@@ -18,18 +18,19 @@ from robson.daemon.surroundings import Surroundings
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.events import EVENT_TYPES, Fact, read_event
-from robson.domain.market import Candle, Tick
+from robson.domain.market import Candle, Tick, Trades
 from robson.domain.position import Position
 from robson.domain.values import PositionId, Side
 from robson.engine.evolve import fold
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
-from robson.ports import Journal, Venue
+from robson.ports import Journal, Seal, Venue
 from robson.ports.feed import Market
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Ticket
 from robson.store.memory import MemoryJournal
+from robson.store.seal import FileSeal
 from robson.venue.account_file import AccountFile
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
@@ -40,6 +41,8 @@ NOBODY = Caller(uid=0, pid=0, gid=0)
 
 class SimulatedClock:
     """Wall time that follows Trio's (mock) clock from START; `ahead` is by how much it was set forward."""
+
+    ahead = timedelta(0)
 
     def __init__(self, ahead: timedelta = timedelta(0)) -> None:
         self.ahead = ahead
@@ -58,6 +61,11 @@ class ScriptedFeed:
 
     def __init__(self) -> None:
         self.kept: dict[str, list[Tick]] = {}
+        # How many of the newest trades can still be asked for; all of them without a limit.
+        self.window: int | None = None
+        # Asked for the past it waits for this, or raises that.
+        self.gate: dict[str, trio.Event] = {}
+        self.broken: Exception | None = None
         self.fails: Exception | None = None
 
     async def run(self, market: Market) -> None:
@@ -75,9 +83,47 @@ class ScriptedFeed:
         await trio.lowlevel.checkpoint()
         return []
 
-    async def trades_from(self, symbol: str, trade_id: int) -> Sequence[Tick]:
+    async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
+        await self._past(symbol)
+        length = timedelta(seconds=interval_seconds)
+        traded = [tick for tick in self.kept.get(symbol, []) if tick.trade_id is not None]
+        if not traded or traded[-1].at < since:
+            return []
+        found = []
+        for opened_at, part in groupby(traded, lambda tick: tick.at - (tick.at - START) % length):
+            prices = [tick.price for tick in part]
+            candle = Candle(
+                symbol=symbol,
+                opened_at=opened_at,
+                interval_seconds=interval_seconds,
+                open=prices[0],
+                high=max(prices),
+                low=min(prices),
+                close=prices[-1],
+            )
+            if candle.ends_at > since:
+                found.append(candle)
+        return found
+
+    async def trades_from(self, symbol: str, trade_id: int) -> Trades:
+        await self._past(symbol)
+        return self._trades(symbol, lambda tick: tick.trade_id is not None and tick.trade_id >= trade_id)
+
+    async def trades_since(self, symbol: str, at: datetime) -> Trades:
+        await self._past(symbol)
+        return self._trades(symbol, lambda tick: tick.trade_id is not None and tick.at >= at)
+
+    async def _past(self, symbol: str) -> None:
         await trio.lowlevel.checkpoint()
-        return [tick for tick in self.kept.get(symbol, []) if tick.trade_id is not None and tick.trade_id >= trade_id]
+        if symbol in self.gate:
+            await self.gate[symbol].wait()
+        if self.broken is not None:
+            raise self.broken
+
+    def _trades(self, symbol: str, is_wanted: Callable[[Tick], bool]) -> Trades:
+        wanted = [tick for tick in self.kept.get(symbol, []) if is_wanted(tick)]
+        given = wanted if self.window is None else wanted[max(0, len(wanted) - self.window) :]
+        return Trades(ticks=tuple(given), is_whole=len(given) == len(wanted))
 
 
 class Rig:
@@ -94,11 +140,13 @@ class Rig:
         clock: SimulatedClock | None = None,
         venue_clock: SimulatedClock | None = None,
         account: AccountFile | None = None,
+        seal: Seal | None = None,
+        on_gap: Literal["exit", "forgive"] = "exit",
     ) -> None:
         self.clock = clock or SimulatedClock()
         self.feed = feed or ScriptedFeed()
         self.journal = journal or MemoryJournal()
-        self.market = FanOut(self.feed, self.clock, 10.0)
+        self.market = FanOut(self.feed, self.clock, 10.0, on_gap=on_gap)
         self.paper = PaperVenue(
             account or AccountFile.open(directory / "paper-account.db"),
             clock=venue_clock or self.clock,
@@ -109,7 +157,9 @@ class Rig:
         self.venue = wrap(self.paper)
         self.executor = Executor(self.venue, self.clock)
         recovery = self.journal.recover()
-        self.record = Record(self.journal, recovery, self.clock)
+        self.record = Record(
+            self.journal, recovery, self.clock, seal or FileSeal(directory, place=directory, boot_id="1")
+        )
         ids = count(1)
         epoch = recovery.epoch
         self.around = Surroundings(
@@ -132,7 +182,7 @@ class Rig:
     async def running(self, *, recovered: bool = True) -> AsyncIterator["Rig"]:
         """The daemon runs inside; leaving the block is the end of the process: nothing is flushed."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.executor.run, self.supervisor)
+            nursery.start_soon(self.executor.run, self.supervisor.book)
             await nursery.start(self.supervisor.run)
             if recovered:
                 await self.supervisor.recovered.wait()
@@ -146,6 +196,15 @@ class Rig:
 
     def tick(self, price: str | Decimal, symbol: str = "BTCUSDT", *, polled: bool = False) -> bool:
         """One trade at a price."""
+        tick = self._trade(price, symbol, polled=polled)
+        self.paper.observe(symbol, tick.price)
+        return self.market.observe(tick)
+
+    def lose(self, price: str | Decimal, symbol: str = "BTCUSDT") -> None:
+        """One trade that the stream does not deliver; the source knows it when it is asked."""
+        self._trade(price, symbol)
+
+    def _trade(self, price: str | Decimal, symbol: str, *, polled: bool = False) -> Tick:
         trade_id = None if polled else next(self._trade_ids)
         tick = Tick(
             symbol=symbol,
@@ -156,8 +215,7 @@ class Rig:
             polled=polled,
         )
         self.feed.kept.setdefault(symbol, []).append(tick)
-        self.paper.observe(symbol, tick.price)
-        return self.market.observe(tick)
+        return tick
 
     # --- the operator ------------------------------------------------------------------------------------------------
 

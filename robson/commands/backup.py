@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("file", arguments.file)
     print("mode", contents.mode)
     print("events", contents.events)
+    print("oldest_seq", contents.oldest_seq)
     print("last_seq", contents.last_seq)
     print("newest_at", newest)
     print("open_positions", len(contents.open_positions))

@@ -134,6 +134,10 @@ class Commands:
                 return await self._operations.disarm(request, caller, ticket)
             case ask.CloseRequest():
                 return await self._operations.close(request, caller, ticket)
+            case ask.AdoptRequest():
+                return await self._operations.adopt(request, caller, ticket)
+            case ask.ReleaseRequest():
+                return await self._operations.release(request, caller, ticket)
             case ask.PanicRequest():
                 return await self._operations.panic(request, caller, ticket)
             case ask.ResumeRequest():

@@ -119,13 +119,17 @@ class Connection:
             await self._reply(request_id, failure(error_body(fault)))
             return
         self._subscribed = True
-        await self._reply(request_id, success(SubscribeResult(from_seq=cursor.from_seq)))
-        nursery.start_soon(self._stream_events, cursor, nursery.cancel_scope)
+        await self._reply(request_id, success(SubscribeResult(from_seq=cursor.from_seq, oldest_seq=cursor.oldest_seq)))
+        nursery.start_soon(self._stream_events, request_id, cursor, nursery.cancel_scope)
 
-    async def _stream_events(self, cursor: Cursor, connection: trio.CancelScope) -> None:
+    async def _stream_events(self, request_id: RequestId, cursor: Cursor, connection: trio.CancelScope) -> None:
         try:
             while True:
                 await self._send_events(await cursor.next_lines())
+        except RuleError as fault:
+            with suppress(ClientLost):
+                await self._reply(request_id, failure(error_body(fault)))
+            connection.cancel()
         except ClientLost:
             connection.cancel()
 

@@ -10,19 +10,20 @@ from pathlib import Path
 
 import trio
 
-from robson.domain.errors import ConfigurationError
+from robson.domain.errors import ConfigurationError, StorageError
 
 # sun_path has 108 bytes, the last of which is the terminating zero.
 PATH_BYTES_MAX = 107
 _BACKLOG = 128
 _ALL_BUT_0660 = 0o117
+_DISK_FAULTS = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 @asynccontextmanager
 async def listening(where: Path | socket.socket) -> AsyncIterator[trio.SocketListener]:
     """Listen on a path, or on a socket that already listens (its path is then left to whoever made it).
 
-    Raises ConfigurationError when the path is too long, is taken, or cannot be made.
+    Raises ConfigurationError when the path is too long, is taken, or cannot be made; StorageError when the disk is why.
     """
     if isinstance(where, socket.socket):
         async with _adopt(where) as listener:
@@ -59,7 +60,7 @@ def _bind(path: Path) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigurationError(f"the control socket {path} could not be made: {error.strerror}") from error
+        raise _fault(path, error) from error
     finally:
         os.umask(before)
     return listener
@@ -76,12 +77,20 @@ def _clear(path: Path) -> None:
         raise ConfigurationError(f"the control socket's path {path} is taken by something that is not a socket")
     if _answers(path):
         raise ConfigurationError(f"another process answers on the control socket {path}")
-    with suppress(FileNotFoundError):
-        path.unlink()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: OSError) -> ConfigurationError | StorageError:
+    told = f"the control socket {path} could not be made: {error.strerror}"
+    return StorageError(told) if error.errno in _DISK_FAULTS else ConfigurationError(told)
 
 
 def _remove(path: Path, own: os.stat_result) -> None:
-    with suppress(FileNotFoundError):
+    # A socket that the disk does not let go is a corpse, which the next start replaces.
+    with suppress(OSError):
         # Another daemon may have taken the place meanwhile: its socket is not ours to remove.
         if os.path.samestat(own, os.lstat(path)):
             path.unlink()

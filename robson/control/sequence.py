@@ -25,11 +25,12 @@ def event_line(row: Recorded) -> bytes:
 async def events_body(operations: Operations, request: EventsRequest) -> bytes:
     """The body of the reply to `events`, gathered batch by batch so that nobody waits for a long page."""
     limit = EVENTS_LIMIT_DEFAULT if request.limit is None else request.limit
-    next_seq = max(1, request.from_seq or 1)
+    oldest_seq = operations.oldest_seq()
+    next_seq = oldest_seq if request.from_seq is None else max(1, request.from_seq)
     lines: list[bytes] = []
     while True:
         # Read before the rows, in the same turn of the loop: what is committed later belongs to the next page.
-        last_seq = operations.last_seq()
+        oldest_seq, last_seq = _not_archived(operations, next_seq), operations.last_seq()
         wanted = min(BATCH_ROWS, limit - len(lines))
         rows = operations.read_events(from_seq=next_seq, limit=wanted, position_id=request.position_id)
         lines += map(event_line, rows)
@@ -40,7 +41,7 @@ async def events_body(operations: Operations, request: EventsRequest) -> bytes:
         if len(lines) == limit:
             break
         await trio.lowlevel.checkpoint()
-    ends = b'],"next_seq":%d,"last_seq":%d}}' % (next_seq, last_seq)
+    ends = b'],"next_seq":%d,"last_seq":%d,"oldest_seq":%d}}' % (next_seq, last_seq, oldest_seq)
     return b'{"ok":true,"result":{"events":[' + b",".join(lines) + ends
 
 
@@ -51,10 +52,14 @@ class Cursor:
         self._operations = operations
         self._types = None if request.types is None else frozenset(_known(request.types))
         self.from_seq = operations.last_seq() + 1 if request.from_seq is None else request.from_seq
-        self._next_seq = self.from_seq
+        self._next_seq = max(1, self.from_seq)
+        self.oldest_seq = _not_archived(operations, self._next_seq)
 
     async def next_lines(self) -> bytes:
-        """The next lines to send; waits until something is committed. Empty when none of a batch was wanted."""
+        """The next lines to send; waits until something is committed. Empty when none of a batch was wanted.
+
+        Raises RuleError `events_archived` when the archive has overtaken the subscriber.
+        """
         rows = self._read()
         while not rows:
             await self._operations.wait_events(self._next_seq - 1)
@@ -65,7 +70,20 @@ class Cursor:
         return b"".join(event_line(row) + b"\n" for row in rows if self._types is None or row.type in self._types)
 
     def _read(self) -> Sequence[Recorded]:
+        _not_archived(self._operations, self._next_seq)
         return self._operations.read_events(from_seq=self._next_seq, limit=BATCH_ROWS)
+
+
+def _not_archived(operations: Operations, seq: int) -> int:
+    """The first seq that can be asked for, which must not lie behind this one: nobody is to miss a gap."""
+    oldest = operations.oldest_seq()
+    if seq < oldest:
+        raise RuleError(
+            "events_archived",
+            f"from_seq was {seq}; events before {oldest} were moved to the archive",
+            hint=f"begin with from_seq {oldest}; the state directory's archive/ has the others, one file a run",
+        )
+    return oldest
 
 
 def _known(types: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ async def serve(
     """Serve the control socket until cancelled; started once clients can connect.
 
     `where` is the socket's path, or a Unix socket that already listens. Raises ConfigurationError when it cannot be
-    made. Cancelling ends the mutations under way, too.
+    made, StorageError when the disk is why. Cancelling ends the mutations under way, too.
     """
     async with listening(where) as listener, trio.open_nursery() as work:
         door = Door(operations, clock, work)

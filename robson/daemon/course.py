@@ -7,6 +7,7 @@ import trio
 
 from robson.daemon.leaving import leave
 from robson.daemon.life import Life
+from robson.daemon.second_attempt import keep_account_read
 from robson.daemon.seeking import seek
 from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, State
 
@@ -51,8 +52,15 @@ async def _until_out_of(life: Life, state: type[object], work: Work) -> None:
 
 
 async def _guard(life: Life) -> None:
-    """Wait for the hit; only a hit (or the end of Active) wakes this task."""
+    """Wait for the hit; only a hit (or the end of Active) wakes this task. What the exit needs to know is kept read."""
     life.watch()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_account_read, life)
+        await _until_hit(life)
+        nursery.cancel_scope.cancel()
+
+
+async def _until_hit(life: Life) -> None:
     while isinstance(life.position.state, Active):
         hit = life.take_hit()
         if hit is not None:

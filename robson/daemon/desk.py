@@ -3,6 +3,7 @@
 import trio
 
 from robson.daemon.entering import judge, refusal_of
+from robson.daemon.handover import Handover, adopt, release
 from robson.daemon.life import Life
 from robson.daemon.window import Window
 from robson.domain.errors import RuleError
@@ -12,6 +13,8 @@ from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import DisarmRequested
 from robson.domain.values import ExitReason, PositionId
 from robson.engine.decide import Decision
+from robson.executor.debts import outstanding_principal
+from robson.executor.sighting import share_of
 from robson.ports import Commit
 from robson.protocol import requests as ask
 from robson.protocol import results as give
@@ -102,6 +105,48 @@ class Desk(Window):
         )
         return give.CloseResult(position_id=request.position_id, outcome="pending", detail=detail)
 
+    async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
+        """Take a holding over; its ticket is sealed in the commit that creates the position."""
+        self._refuse_while_recovering()
+        handed = Handover(
+            symbol=request.symbol,
+            side=request.side,
+            quantity=request.quantity_decimal,
+            technical_stop=request.stop_price_decimal,
+            entry_price=request.entry_price_decimal,
+            uid=caller.uid,
+        )
+
+        def reply(position: Position) -> StoredReply | None:
+            return ticket.seal(_adopt_result(position)) if ticket is not None else None
+
+        return _adopt_result(await adopt(self._supervisor, handed, reply))
+
+    async def release(self, request: ask.ReleaseRequest, caller: Caller, ticket: Ticket | None) -> give.ReleaseResult:
+        """Hand a position back; its ticket is sealed in the commit that closes it."""
+        self._refuse_while_recovering()
+        life = self._living(request.position_id, "be released", "it is over")
+
+        def reply(position: Position) -> StoredReply | None:
+            return ticket.seal(self._release_result(position)) if ticket is not None else None
+
+        return self._release_result(await release(self._around, life, reply))
+
+    def _release_result(self, position: Position) -> give.ReleaseResult:
+        instrument = self._around.instruments[position.symbol]
+        owed = {
+            asset: amount
+            for asset in (instrument.base, instrument.quote)
+            if (amount := outstanding_principal(position, instrument, asset)) > 0
+        }
+        return give.ReleaseResult(
+            position_id=position.position_id,
+            symbol=position.symbol,
+            side=position.side.value,
+            quantity=share_of(position, instrument.base),
+            owed=owed,
+        )
+
     async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
         """Latch durably (in memory when the disk is gone), then disarm and close everything, side by side."""
         lives = self._supervisor.panic()
@@ -137,6 +182,19 @@ async def _ended(life: Life) -> None:
     """Wait until a position is Closed, or needs a person."""
     while not isinstance(life.position.state, (Closed, Error)):
         await life.news()
+
+
+def _adopt_result(position: Position) -> give.AdoptResult:
+    entry, trail = position.entry, position.trail
+    assert entry is not None, position
+    assert trail is not None, position
+    return give.AdoptResult(
+        position_id=position.position_id,
+        quantity=entry.quantity,
+        entry_price=entry.fill_price,
+        trailing_stop=trail.stop,
+        borrowed=entry.borrowed,
+    )
 
 
 def _spent(position: Position, signal_id: str) -> give.SignalResult | None:

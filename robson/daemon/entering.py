@@ -120,7 +120,9 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
         degraded=around.record.degraded,
         unexplained_debt=max(stray_loans(account, around).values(), default=ZERO),
     )
-    return entry, () if neighbours else (_baseline(life, account),)
+    # What a stray loan brought in is nobody's holding: it goes with its repayment.
+    counts = not neighbours and entry.unexplained_debt <= 0
+    return entry, (_baseline(life, account),) if counts else ()
 
 
 async def _settled_account(life: Life) -> PairAccount:
@@ -128,7 +130,7 @@ async def _settled_account(life: Life) -> PairAccount:
     around, symbol = life.around, life.position.symbol
     failures = 0
     while True:
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
         price = around.market.prices(symbol)
         try:
             if price is not None:
@@ -161,6 +163,10 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
         dust_base=total - baseline,
         carried_base=min(known.carried_base, account.base.borrowed),
         carried_quote=min(known.carried_quote, account.quote.borrowed),
+        # What the trader has repaid meanwhile must not hide a loan of ours later.
+        handed_base=min(known.handed_base, account.base.borrowed),
+        handed_quote=min(known.handed_quote, account.quote.borrowed),
+        judged_trade_id=known.judged_trade_id,
     )
 
 

@@ -9,15 +9,16 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
+from robson.daemon.second_attempt import orders_settled
 from robson.daemon.surroundings import exit_terms
-from robson.domain.account import PairAccount
+from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import RateLimited, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
-from robson.domain.values import ZERO, Side
+from robson.domain.values import ZERO, ExitReason, Side
 from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, next_step, surplus_of
-from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid
+from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid, without_handed
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
 
@@ -26,6 +27,9 @@ REPAY_TIMEOUT_SECONDS = 12.0
 # Binance asks for 100 ms between borrow and repay calls (-3007).
 AFTER_REPAY_SECONDS = 0.1
 ALARM_AFTER_FAILURES = 3
+# While a missing holding's explanation is being confirmed.
+EVIDENCE_SECONDS = 5.0
+GONE_CODES = frozenset({"holding_missing", "debt_missing"})
 
 _log = structlog.get_logger("robson.exit")
 
@@ -35,11 +39,12 @@ async def leave(life: Life) -> None:
     failures = 0
     lane = life.around.exit_lanes.setdefault(life.position.symbol, trio.Lock())
     while isinstance(life.position.state, Exiting):
-        await _orders_settled(life)
+        await life.listed()
+        await orders_settled(life)
         orders, executed = _exit_so_far(life.position)
         try:
             async with lane:
-                await _step(life)
+                waits = await _step(life)
         except (VenueError, trio.TooSlowError) as error:
             failures += 1
             pause = backoff_seconds(failures)
@@ -50,9 +55,11 @@ async def leave(life: Life) -> None:
             level("exit_step_failed", position_id=life.position.position_id, failures=failures, error=str(error))
             await trio.sleep(pause)
             continue
+        if waits:
+            await trio.sleep(EVIDENCE_SECONDS)
         if _exit_so_far(life.position)[0] == orders:
             continue
-        await _orders_settled(life)
+        await orders_settled(life)
         if _exit_so_far(life.position)[1] > executed:
             failures = 0
         else:
@@ -66,43 +73,71 @@ def _exit_so_far(position: Position) -> tuple[int, Decimal]:
     return (len(progress.orders), progress.quantity + progress.returned) if progress is not None else (0, ZERO)
 
 
-async def _orders_settled(life: Life) -> None:
-    while life.around.record.intents_of(life.position.position_id):
-        await life.news()
-
-
-async def _step(life: Life) -> None:
+async def _step(life: Life) -> bool:
+    """Do the next thing; True when what is gone is explained by orders elsewhere that are still to be confirmed."""
     around, position = life.around, life.position
     symbol = position.symbol
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
         price = await around.venue.price(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)
     step = next_step(position, others, account, pair, instrument, terms, price)
-    if isinstance(step, (Flat, Stuck)) or _is_by_account_alone(step, position, instrument, price):
+    if isinstance(step, Flat) or _is_by_account_alone(step, position, instrument, price):
         around.refuse_behind(account, price)
     match step:
         case Trade():
-            rest = exit_terms(position, around)
+            # The account was read just now and nothing is on its way; the fence may only be lost, never gained.
+            fence = around.fence_for(position, step.quantity, fresh=True)
+            rest = msgspec.structs.replace(exit_terms(position, around), fence=fence)
             life.feel(RemainderFound(quantity=step.quantity, exit_terms=rest, order_side=step.order_side))
         case Repay():
             with trio.fail_after(REPAY_TIMEOUT_SECONDS):
                 await around.venue.repay(symbol, step.asset, step.amount)
             await trio.sleep(AFTER_REPAY_SECONDS)
         case Flat():
-            interest = await _interest(life, instrument, price)
-            surplus = surplus_of(position, instrument.base, terms)
-            life.feel(
-                FlatProved(instrument=instrument, interest=interest, dust=step.dust),
-                pairs=(_pair_after(position, others, account, pair, instrument, step.dust, surplus),),
-            )
+            await _flat(life, step, others, account, pair, instrument, terms, price)
+        case Stuck() if step.code in GONE_CODES and _is_liquidated(position):
+            # A liquidation also seizes, and writes off, what it does not trade.
+            await _flat(life, Flat(dust=ZERO), others, account, pair, instrument, terms, price)
         case Stuck():
-            life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
+            verdict = await around.explain(position.position_id) if step.code in GONE_CODES else "unexplained"
+            if verdict == "wait":
+                life.detail = f"{step.message}; orders elsewhere explain it, which is confirmed within a minute or two"
+                return True
+            if verdict == "unexplained":
+                around.refuse_behind(account, price)
+                life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
         case _ as never:
             assert_never(never)
+    return False
+
+
+def _is_liquidated(position: Position) -> bool:
+    progress = position.exit
+    return progress is not None and ExitReason.LIQUIDATED in {progress.elsewhere, progress.trigger.reason}
+
+
+async def _flat(
+    life: Life,
+    step: Flat,
+    others: Sequence[Position],
+    account: PairAccount,
+    pair: PairRecord | None,
+    instrument: Instrument,
+    terms: PairTerms,
+    price: Decimal,
+) -> None:
+    position = life.position
+    interest = await _interest(life, instrument, price)
+    surplus = surplus_of(position, instrument.base, terms)
+    ours = without_handed(account, pair)
+    life.feel(
+        FlatProved(instrument=instrument, interest=interest, dust=step.dust),
+        pairs=(_pair_after(position, others, ours, pair, instrument, step.dust, surplus),),
+    )
 
 
 def _is_by_account_alone(step: Step, position: Position, instrument: Instrument, price: Decimal) -> bool:

@@ -6,21 +6,30 @@ from datetime import datetime
 import structlog
 import trio
 
+from robson.daemon.gaps import tell_replayed
 from robson.daemon.surroundings import Surroundings, exit_terms
-from robson.domain.market import Tick
 from robson.domain.position import Active, Position, Trail
 from robson.domain.sequence import StoredReply
-from robson.domain.stimuli import DisarmRequested, SignalArrived, SignalFailed, Stimulus, StopHit, StopMoved
+from robson.domain.stimuli import (
+    DisarmRequested,
+    ReleaseRequested,
+    SignalArrived,
+    SignalFailed,
+    Stimulus,
+    StopHit,
+    StopMoved,
+)
 from robson.engine.decide import Decision, decide
+from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
 from robson.executor.intents import new_intent
-from robson.feed.quote import Attachment
+from robson.feed.attachment import Attachment, Replayed
 from robson.ports import Commit, Fill, Intent, PairRecord
 
 _log = structlog.get_logger("robson.position")
 
 # Without durability these may be refused; everything else protects, or tells what has already happened.
-REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested)
+REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested, ReleaseRequested)
 
 
 class Life:
@@ -38,7 +47,7 @@ class Life:
         self.on_change: Callable[[Life], None] = lambda _life: None
         self._watch: Watch | None = None
         self._attachment: Attachment | None = None
-        self._hit: Tick | None = None
+        self._hit: Crossing | None = None
         self._news = trio.Event()
 
     # --- deciding ----------------------------------------------------------------------------------------------------
@@ -52,10 +61,12 @@ class Life:
         pairs: tuple[PairRecord, ...] = (),
         reply: Callable[[Decision], StoredReply | None] | None = None,
         already_sent: Mapping[str, datetime] | None = None,
+        durable: bool = False,
     ) -> Decision:
         """Decide, write it durably, and only then act on it.
 
-        Raises RuleError when the state forbids the request, or when an entry cannot be written. None as a stimulus
+        Raises RuleError when the state forbids the request, or when an entry, or what must be `durable`, cannot be
+        written. None as a stimulus
         writes the rest without deciding anything. Orders that are `already_sent` (by client order id, with the time)
         are resolved instead of sent.
         """
@@ -75,7 +86,7 @@ class Life:
                 pairs=pairs,
                 reply=stored,
             )
-            self.around.record.write(commit, protective=not isinstance(stimulus, REFUSABLE))
+            self.around.record.write(commit, protective=not (durable or isinstance(stimulus, REFUSABLE)))
         self._become(decision.position)
         if placed:
             self.around.executor.wake()
@@ -85,7 +96,13 @@ class Life:
         """The watch's present stop, None while nothing is watched."""
         if self._watch is None:
             return None
-        return StopMoved(trailing_stop=self._watch.stop, extreme=self._watch.extreme, trade_id=self._watch.trade_id)
+        seen = self.around.market.seen(self._attachment) if self._attachment is not None else None
+        return StopMoved(
+            trailing_stop=self._watch.stop,
+            extreme=self._watch.extreme,
+            trade_id=seen.trade_id if seen is not None else self._watch.trade_id,
+            seen_at=seen.at if seen is not None else None,
+        )
 
     @property
     def trail(self) -> Trail | None:
@@ -139,42 +156,57 @@ class Life:
         while isinstance(self.position.state, states):
             await self.news()
 
+    async def listed(self) -> None:
+        """Return once it is known which exits of this position ever went out."""
+        while self.position.position_id in self.around.unlisted:
+            self.detail = "its exit waits until it is known what went out while the journal could not be written"
+            await self.news()
+            self.detail = None
+
     # --- watching ----------------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Watch the stop from now on; the prices since the fill come first, so that a late fill is no blind spot."""
-        state = self.position.state
-        if self._watch is not None or not isinstance(state, Active):
+        """Watch the stop from now on; the prices since the last one taken into account come first, in order.
+
+        After a fill that is the fill itself, however late it was learnt; after a restart, the last trade in the
+        journal. What is not kept here is read from the source, and until then ticks may hit the stop, not move it.
+        """
+        state, market = self.position.state, self.around.market
+        if self._watch is not None or not isinstance(state, Active) or not market.has(self.position.symbol):
             return
-        market, symbol = self.around.market, self.position.symbol
-        self._watch = watch = Watch.of(self.position.side, state.trail)
-        for tick in market.recent(symbol, since=self.around.heard_at(state.entry.filled_at)):
-            if watch.trade_id is not None and tick.trade_id is not None and tick.trade_id <= watch.trade_id:
-                continue  # already in the stored trail: an older price must not be held against a newer stop
-            if watch.observe(tick.price, tick.trade_id):
-                self._on_hit(tick)
-                return
-        self._attachment = market.attach(symbol, watch, self._on_hit)
-        self.on_change(self)
+        trail = state.trail
+        self._watch = Watch.of(self.position.side, trail)
+        seen = Seen(trade_id=trail.trade_id, at=trail.seen_at or state.entry.filled_at)
+        self._attachment = market.attach(
+            self.position.symbol,
+            self._watch,
+            self._on_hit,
+            seen=seen,
+            on_behind=self.stir,
+            on_replayed=self._on_replayed,
+        )
 
     async def catch_up(self) -> None:
-        """After a restart: the prices missed since the last written trade come first, in order, then live ones."""
-        state = self.position.state
-        if not isinstance(state, Active) or state.trail.trade_id is None:
-            return
-        watch = Watch.of(self.position.side, state.trail)
-        symbol = self.position.symbol
-        hit, after = await self.around.market.catch_up(symbol, watch, state.trail.trade_id + 1)
-        # Nothing awaits from here to the attachment, so no price is missed and none is seen twice.
-        if not isinstance(self.position.state, Active):
-            return  # panic is obeyed during a recovery, too
-        self._watch = watch
-        if hit is not None:
-            self._on_hit(hit)
-        else:
-            # Without news since the stored trail, prices up to it are still old: a tape may have begun again.
-            seen = state.trail.trade_id if after is None else after
-            self._attachment = self.around.market.attach(symbol, watch, self._on_hit, after=seen)
+        """After a restart: return once the stop is rebuilt and watched, or there is none any more."""
+        self.watch()
+        while self.is_behind:
+            await self.news()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether prices that the stop has missed are still being read."""
+        return self._attachment is not None and self._attachment.is_behind
+
+    @property
+    def trouble(self) -> str | None:
+        """Why missed prices have not been read yet; None where nothing is wrong."""
+        if self._attachment is None or not self._attachment.is_behind or self._attachment.trouble is None:
+            return None
+        return f"prices that its stop has missed were not read yet: {self._attachment.trouble}"
+
+    def _on_replayed(self, replayed: Replayed) -> None:
+        tell_replayed(self.position, replayed, self.around)
+        self.stir()
 
     def restart(self, position: Position) -> None:
         """Begin again from a stored position, after the monitor died."""
@@ -188,25 +220,26 @@ class Life:
             self._attachment.detach()
         self._attachment = self._watch = None
 
-    def _on_hit(self, tick: Tick) -> None:
-        self._hit = tick
+    def _on_hit(self, crossing: Crossing) -> None:
+        self._hit = crossing
         self.stir()
 
     def take_hit(self) -> StopHit | None:
         """The hit that nobody has acted on yet, with the stop as it stood; None without one."""
-        if self._hit is None or self._watch is None:
+        if self._hit is None:
             return None
         hit, self._hit = self._hit, None
         return StopHit(
             price=hit.price,
-            trailing_stop=self._watch.stop,
-            extreme=self._watch.extreme,
+            trailing_stop=hit.trailing_stop,
+            extreme=hit.extreme,
             trade_id=hit.trade_id,
             crossed_at=hit.at,
+            candle_seconds=hit.candle_seconds,
             exit_terms=exit_terms(self.position, self.around),
         )
 
     @property
     def is_watched(self) -> bool:
-        """Whether ticks are compared with the stop (or have just hit it) and a live task acts on the hit."""
-        return self._watch is not None and self.alive
+        """Whether the stop is rebuilt, compared with ticks (or just hit), and a live task acts on a hit."""
+        return self._watch is not None and not self.is_behind and self.alive

@@ -28,14 +28,17 @@ _log = structlog.get_logger("robson.loans")
 
 
 def stray_loans(account: PairAccount, around: Surroundings) -> dict[str, Decimal]:
-    """Principal beyond what the live positions on the pair borrowed and what departed ones left behind, by asset."""
+    """Principal beyond what the live positions on the pair borrowed and what departed ones left behind, by asset.
+
+    What the trader has borrowed, or was handed back, is no stray.
+    """
     instrument, pair = around.instruments[account.symbol], around.record.pair(account.symbol)
     strays = {}
-    for asset, leg, carried in (
-        (instrument.base, account.base, pair.carried_base if pair is not None else ZERO),
-        (instrument.quote, account.quote, pair.carried_quote if pair is not None else ZERO),
+    for asset, leg, known in (
+        (instrument.base, account.base, pair.carried_base + pair.handed_base if pair is not None else ZERO),
+        (instrument.quote, account.quote, pair.carried_quote + pair.handed_quote if pair is not None else ZERO),
     ):
-        beyond = cut_to_unit(leg.borrowed - around.principal(account.symbol, asset) - carried)
+        beyond = cut_to_unit(leg.borrowed - around.principal(account.symbol, asset) - known)
         if beyond > 0:
             strays[asset] = beyond
     return strays
@@ -70,7 +73,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         await around.instrument(symbol)
         price = await around.venue.price(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     around.refuse_behind(account, price)
     instrument = around.instruments[symbol]
     for asset, amount in stray_loans(account, around).items():
@@ -84,7 +87,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
             await around.venue.repay(symbol, asset, payable)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         price = await around.venue.price(symbol)
-        account = await around.venue.account(symbol)
+        account = await around.account(symbol)
     for asset, amount in stray_loans(account, around).items():
         leg = account.base if asset == instrument.base else account.quote
         if not _carry(symbol, asset, amount, leg, price, around):

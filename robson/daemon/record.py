@@ -5,14 +5,18 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
-from robson.domain.errors import JournalUnwritable, RuleError
+from robson.daemon.slowness import Slowness
+from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
-from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery
+from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
+from robson.ports.journal import Twin
 
 RETRY_SECONDS = 1.0
+# How soon a journal that was deleted or replaced is noticed although nothing is written.
+UPKEEP_SECONDS = 2.0
 
 _log = structlog.get_logger("robson.journal")
 
@@ -24,12 +28,15 @@ class Record:
     their order, when the disk returns; everything else is refused.
     """
 
-    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock) -> None:
+    def __init__(self, journal: Journal, recovery: Recovery, clock: Clock, seal: Seal) -> None:
         self.journal = journal
         self.recovery = recovery
         self.epoch = recovery.epoch
         self.latched = recovery.latched
         self.degraded: str | None = None
+        self._upkeep_remark: str | None = None
+        self._slowness = Slowness()
+        self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
         self._intents: dict[ClientOrderId, Intent] = {
@@ -40,6 +47,10 @@ class Record:
         self._backlog: list[Commit] = []
         self._news = trio.Event()
         self._trouble = trio.Event()
+        self._seal = seal
+        # Whether every order that earlier runs sent is known; if not, exits may have gone out unwritten.
+        self.is_complete = seal.is_whole(recovery.epoch - 1)
+        self._reseal()
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -51,9 +62,9 @@ class Record:
         """
         try:
             self._drain()
-            rows = self.journal.commit(commit)
+            rows = self._commit(commit)
         except JournalUnwritable as error:
-            self._degrade(str(error))
+            self.degrade(str(error))
             if not protective:
                 raise RuleError(
                     "journal_unwritable",
@@ -67,6 +78,12 @@ class Record:
         self._take_over(commit)
         self._announce(rows)
 
+    def _commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        began = self._clock.monotonic()
+        rows = self.journal.commit(commit)
+        self._slowness.note(began, self._clock.monotonic())
+        return rows
+
     def ratchet(self, facts: Sequence[Fact]) -> bool:
         """Write moved stops cheaply; False when the disk refused (the next flush brings the newest stop anyway)."""
         try:
@@ -74,7 +91,7 @@ class Record:
             self._drain()
             rows = self.journal.ratchet(facts)
         except JournalUnwritable as error:
-            self._degrade(str(error))
+            self.degrade(str(error))
             return False
         self._announce(rows)
         return True
@@ -102,7 +119,7 @@ class Record:
 
     def start_degraded(self, reason: str) -> None:
         """Begin with a journal that can only be read: exits go on, everything else waits for the disk."""
-        self._degrade(reason)
+        self.degrade(reason)
 
     async def mend(self) -> None:
         """While degraded, try the disk again until it takes what was kept in memory."""
@@ -110,29 +127,85 @@ class Record:
             await self._trouble.wait()
             await trio.sleep(RETRY_SECONDS)
             try:
+                self.journal.reopen()
                 self._drain()
-                since, self.degraded = self.degraded, None
+                told = {"was": self.degraded or "unknown"}
                 rows = self.journal.commit(
                     Commit(
-                        notices=(
-                            Notice(type="journal_recovered", at=self._clock.now(), data={"was": since or "unknown"}),
-                        ),
+                        notices=(Notice(type="journal_recovered", at=self._clock.now(), data=told),),
                         intents=tuple(self._intents.values()),
                         latch=self.latched,
                     )
                 )
             except JournalUnwritable as error:
-                self._degrade(str(error))
+                self.degrade(str(error))
                 continue
+            self.degraded = None
             self._trouble = trio.Event()
+            _log.warning("journal_recovered", **told)
             self._announce(rows)
+            self._reseal()
+
+    def completed(self) -> None:
+        """Say that what earlier runs sent unwritten was found and written."""
+        self.is_complete = True
+        self._reseal()
+
+    def _reseal(self) -> None:
+        if self.is_complete and self.degraded is None:
+            self._seal.apply(self.epoch)
+        else:
+            self._seal.tear()
+
+    async def look_after(self) -> None:
+        """See every few seconds whether the journal is still there and ours, and keep its log short."""
+        while True:
+            if self.degraded is None:
+                self._look_for_twin()
+            await trio.sleep(UPKEEP_SECONDS)
+            if self.degraded is not None:
+                continue
+            try:
+                remark = self.journal.upkeep()
+            except JournalUnwritable as error:
+                self.degrade(str(error))
+                continue
+            if remark is not None and self._upkeep_remark is None:
+                _log.warning("journal_remark", remark=remark)
+            self._upkeep_remark = remark
+            self._slowness.forget(self._clock.monotonic())
+
+    @property
+    def remark(self) -> str | None:
+        """What an operator should know of a journal that works; None when there is nothing."""
+        return self._slowness.remark or self._upkeep_remark
+
+    def _look_for_twin(self) -> None:
+        """Tell of a copy of the journal that is or may be in use, once."""
+        try:
+            before, self.twin = self.twin, self.journal.twin()
+        except JournalUnusable as error:
+            self.degrade(str(error))
+            return
+        if self.twin is not None and (before is None or before.told != self.twin.told):
+            _log.error("journal_copied", told=self.twin.told)
+            found = {
+                "place": self.twin.place,
+                "host": self.twin.host,
+                "in_use": self.twin.in_use,
+                "why": self.twin.told,
+            }
+            self.notice(Notice(type="journal_copied", at=self._clock.now(), data=found))
 
     def _drain(self) -> None:
         while self._backlog:
             self._announce(self.journal.commit(self._backlog[0]))
             del self._backlog[0]
 
-    def _degrade(self, reason: str) -> None:
+    def degrade(self, reason: str) -> None:
+        """From now on exits only, until a write succeeds; told once."""
+        # First of all, before anything that was not written is acted on.
+        self._seal.tear()
         if self.degraded is None:
             _log.error("journal_degraded", reason=reason)
             self._backlog.append(
@@ -171,8 +244,15 @@ class Record:
         return tuple(i for i in self._intents.values() if i.order.position_id == position_id)
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
-        """Whether this execution is accounted to an order of ours already."""
-        return (symbol, trade_id) in self._unwritten_trades or self.journal.has_fill(symbol, trade_id)
+        """Whether this execution is accounted to an order of ours already; False where the disk cannot say."""
+        if (symbol, trade_id) in self._unwritten_trades:
+            return True
+        try:
+            return self.journal.has_fill(symbol, trade_id)
+        except JournalUnusable as error:
+            # A trade without an owner keeps an order in doubt, which delays and never doubles anything.
+            self.degrade(str(error))
+            return False
 
     def pair(self, symbol: str) -> PairRecord | None:
         """What is remembered of a pair."""

@@ -1,4 +1,4 @@
-"""Bringing one position back after a start: filters and prices, what was never written, its stop, then its life."""
+"""Bringing one position back after a start: filters and prices, its stop, then its life."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,32 +6,30 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
-from robson.daemon.unwritten import take_over_exits
+from robson.daemon.surroundings import Surroundings
+from robson.daemon.unprotected import as_decimal
 from robson.domain.errors import RuleError, VenueError
-from robson.domain.position import Active, Exiting
+from robson.domain.events import Notice
 from robson.executor.intents import backoff_seconds
-
-QUERY_TIMEOUT_SECONDS = 5.0
 
 _log = structlog.get_logger("robson.recovery")
 
 
 async def rebuild_stop(life: Life) -> None:
-    """Until this returns the position's stop is not watched; an unreachable venue is retried, never a failure.
-
-    An exit that went out unwritten is taken over before prices are looked at: a crossed stop must not send it again.
-    """
+    """Until this returns the position's stop is not watched; an unreachable venue is retried, never a failure."""
     await _persist(life, _prepare)
     life.around.executor.wake()
-    if isinstance(life.position.state, Active):
-        await _persist(life, _take_over)
     await life.catch_up()
 
 
-async def finish_exits(life: Life) -> None:
-    """For a position that was already leaving: its orders are resolved, and unwritten ones taken over."""
-    if isinstance(life.position.state, Exiting):
-        await _persist(life, take_over_exits)
+def tell_protected(around: Surroundings) -> float:
+    """Every stop is rebuilt and watched: gives, and tells, the real seconds since the process was started."""
+    age, positions = around.process_age(), len(around.record.recovery.positions)
+    _log.info("protected", seconds=round(age, 3), positions=positions)
+    if positions:
+        found = {"seconds": str(as_decimal(age)), "positions": positions}
+        around.record.notice(Notice(type="recovered", at=around.clock.now(), data=found))
+    return age
 
 
 async def _prepare(life: Life) -> None:
@@ -39,11 +37,6 @@ async def _prepare(life: Life) -> None:
     await around.instrument(symbol)
     await around.pair_terms(symbol)
     await around.market.subscribe(symbol)
-
-
-async def _take_over(life: Life) -> None:
-    with trio.fail_after(QUERY_TIMEOUT_SECONDS):
-        await take_over_exits(life)
 
 
 async def _persist(life: Life, step: Callable[[Life], Awaitable[None]]) -> None:

@@ -8,9 +8,10 @@ from robson.daemon.life import Life
 from robson.daemon.surroundings import exit_terms
 from robson.domain.events import Notice
 from robson.domain.stimuli import EntryExecuted, EntryRefused, ExitExecuted, Stimulus
-from robson.domain.values import OrderSide, Role
+from robson.domain.values import Fence, OrderSide, Role, plain
 from robson.executor import intents
 from robson.executor.resolution import Absent, Executed, Outcome, Refused
+from robson.executor.self_fence import exceeded_by
 from robson.ports import Fill, Intent, OrderReport
 
 _log = structlog.get_logger("robson.orders")
@@ -31,6 +32,8 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
         case Executed():
             ended = intents.mark_executed(intent, outcome.report)
             life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
+            if order.role is Role.EXIT:
+                _tell_excess(life)
         case Refused():
             ended = intents.mark_refused(intent, outcome.code, outcome.message)
             _refused(life, ended, outcome.stage, outcome.code, outcome.message)
@@ -49,8 +52,35 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
         )
 
 
+def _tell_excess(life: Life) -> None:
+    """Say aloud when the exits executed more than the position held: something else on the account let them."""
+    position, price = life.position, life.around.market.prices(life.position.symbol)
+    progress, instrument = position.exit, life.around.instruments[position.symbol]
+    if progress is None or progress.fence is not Fence.SELF or price is None:
+        return
+    excess = exceeded_by(position, instrument)
+    if excess < instrument.smallest_sellable(price):
+        return
+    _log.error("exits_exceeded", position_id=position.position_id, symbol=position.symbol, quantity=plain(excess))
+    life.around.record.notice(
+        Notice(
+            type="drift_found",
+            at=life.around.clock.now(),
+            position_id=position.position_id,
+            data={
+                "code": "exits_exceeded",
+                "quantity": plain(excess),
+                "message": f"two attempts of the exit executed: {plain(excess)} {instrument.base} more than was held",
+            },
+        )
+    )
+
+
 def _executed(life: Life, intent: Intent, outcome: Executed) -> Stimulus:
     report, order = outcome.report, intent.order
+    # A read that was asked for before now does not show this fill for sure.
+    life.around.fills[order.symbol] += 1
+    life.around.filled_at[order.symbol] = life.around.clock.monotonic()
     last = outcome.trades[-1] if outcome.trades else None
     filled_at = last.at if last is not None else report.at
     if order.role is Role.ENTRY:

@@ -1,29 +1,30 @@
 """Every position's owner: arming, recovery, a guarded nursery each, and the flush of moved stops."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 
 import structlog
 import trio
 
 from robson.daemon import course
+from robson.daemon.archiving import archive_oldest
+from robson.daemon.book import OrderBook
+from robson.daemon.drift import DriftWatch
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
-from robson.daemon.recovery import finish_exits, rebuild_stop
-from robson.daemon.settling import settle
+from robson.daemon.recovery import rebuild_stop, tell_protected
 from robson.daemon.surroundings import Surroundings, exit_terms
+from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
-from robson.domain.account import PairAccount
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import JournalUnusable, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import DisarmRequested, ExitRequested, FaultFound
-from robson.domain.values import ExitReason, OrderSide, PositionId, Role, Side
+from robson.domain.values import ExitReason, PositionId, Side
 from robson.engine.evolve import evolve
-from robson.executor.resolution import Executed, Outcome
-from robson.ports import Commit, Intent, Recovery
+from robson.ports import Commit, Recovery
 
 FLUSH_SECONDS = 0.25
 POSITIONS_MAX = 10_000
@@ -34,70 +35,25 @@ _log = structlog.get_logger("robson.supervisor")
 
 
 class Supervisor:
-    """Owns all lives; the executor's book."""
+    """Owns all lives."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, *, keep_events: int = 0) -> None:
         self.around = around
         self.lives: dict[str, Life] = {}
         around.lives = self.lives
         self.recovered = trio.Event()
         self.vigil = Vigil(around)
+        self.keep_events = keep_events
+        self.drift = DriftWatch(around, self._repay_strays)
+        around.explain = self.drift.explain
+        self.book = OrderBook(around, self.lives, self._repay_strays)
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
         self._unrecovered = 0
+        # Real seconds from the start of the process until every stop was rebuilt and watched; None until then.
+        self.protected_after: float | None = None
 
-    # --- the executor's book -----------------------------------------------------------------------------------------
-
-    @property
-    def epoch(self) -> int:
-        """The present run's number."""
-        return self.around.record.epoch
-
-    @property
-    def latched(self) -> bool:
-        """Whether panic forbids entries."""
-        return self.around.record.latched
-
-    def open_intents(self) -> Iterable[Intent]:
-        """Every intent that still needs work, oldest first; those of a position not yet recovered wait."""
-        return [i for i in self.around.record.open_intents() if i.order.symbol in self.around.instruments]
-
-    def keep(self, intent: Intent) -> bool:
-        """Write a changed intent durably; False when the disk refused. Doubt is told once."""
-        order_id = intent.order.client_order_id
-        told = any(
-            known.status == "in_doubt" and known.order.client_order_id == order_id
-            for known in self.around.record.intents_of(intent.order.position_id)
-        )
-        kept = self.around.record.keep(intent)
-        if intent.status == "in_doubt" and not told:
-            self.around.record.notice(
-                Notice(
-                    type="order_in_doubt",
-                    at=self.around.clock.now(),
-                    position_id=intent.order.position_id,
-                    data={"role": intent.order.role.value, "attempt": intent.order.attempt, "why": intent.detail},
-                )
-            )
-        return kept
-
-    def knows_trade(self, symbol: str, trade_id: int) -> bool:
-        """Whether this execution is accounted to an order of ours already."""
-        return self.around.record.knows_trade(symbol, trade_id)
-
-    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
-        """Whether the account's net base is nearer to what it would be if the order had executed."""
-        moved = account.base.total - account.base.debt - self.around.expected_net_base(intent.order.symbol)
-        sign = 1 if intent.order.order_side is OrderSide.BUY else -1
-        return moved * sign * 2 > intent.order.quantity
-
-    def settle(self, intent: Intent, outcome: Outcome) -> None:
-        """Take the outcome of an intent: the final word on it."""
-        if isinstance(outcome, Executed):
-            self.around.filled_at[intent.order.symbol] = self.around.clock.monotonic()
-        settle(self.lives[intent.order.position_id], intent, outcome)
-        if intent.order.role is Role.ENTRY and not _executed_whole(intent, outcome):
-            self._repay_strays(intent.order.symbol)
+    # --- loans without a position -------------------------------------------------------------------------------------
 
     def _repay_strays(self, symbol: str) -> None:
         """See to it that no loan stays behind that no position accounts for; once per pair at a time."""
@@ -129,7 +85,7 @@ class Supervisor:
         """Arm a position: everything that can be checked is checked before it exists."""
         around = self.around
         assert self._nursery is not None, "armed before the supervisor ran"
-        self._refuse_arming()
+        self.refuse_arming()
         filled = around.strategies.validate(strategy, params)
         try:
             await around.instrument(symbol)
@@ -149,17 +105,23 @@ class Supervisor:
         fact = Fact(position_id=position_id, at=around.clock.now(), event=armed)
         position = evolve(None, fact)
         try:
-            self._refuse_arming()  # once more: the latch may have been set while the venue was asked
+            self.refuse_arming()  # once more: the latch may have been set while the venue was asked
             around.record.write(Commit(facts=(fact,), positions=(position,), reply=reply(position_id)))
         except RuleError:
             with trio.CancelScope(shield=True):
                 await around.market.release(symbol)
             raise
+        return self.begin(position)
+
+    def begin(self, position: Position) -> Life:
+        """Look after a new position that is in the journal and whose symbol is subscribed."""
+        assert self._nursery is not None, "begun before the supervisor ran"
         life = self._adopt(position)
         self._nursery.start_soon(self._guarded, life)
         return life
 
-    def _refuse_arming(self) -> None:
+    def refuse_arming(self) -> None:
+        """Raise RuleError when no new position may begin now."""
         record = self.around.record
         if record.latched:
             raise RuleError("panic_latched", "the panic latch is set", hint="`robsonctl resume` releases it")
@@ -177,6 +139,7 @@ class Supervisor:
             # When it last traded is not worth asking: the account may lag now.
             self.around.filled_at[position.symbol] = self.around.clock.monotonic()
         self._unrecovered = len(recovery.positions)
+        remember_unlisted(self.around)
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)
@@ -190,24 +153,34 @@ class Supervisor:
             self._nursery = nursery
             nursery.start_soon(self._flush_stops)
             nursery.start_soon(self.around.record.mend)
+            nursery.start_soon(self.around.market.make_up)
+            nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
+            nursery.start_soon(self.drift.run, self.recovered)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)
             for life in list(self.lives.values()):
                 nursery.start_soon(self._recover, life)
+            if self.around.unlisted:
+                nursery.start_soon(find_unwritten, list(self.lives.values()), self.around)
             for pair in self.around.record.recovery.pairs:
                 self._repay_strays(pair.symbol)
             if not self._unrecovered:
-                self.recovered.set()
+                self._end_recovery()
             task_status.started()
 
     async def _recover(self, life: Life) -> None:
         await rebuild_stop(life)
-        if self.latched:
+        if self.around.record.latched:
             self._panic_one(life)  # a panic that a crash interrupted is finished
         self._unrecovered -= 1
         if self._unrecovered == 0:
-            self.recovered.set()
-        await finish_exits(life)
+            self._end_recovery()
         await self._guarded(life)
+
+    def _end_recovery(self) -> None:
+        """Every stop is rebuilt and watched: say how long that took."""
+        self.protected_after = tell_protected(self.around)
+        self.recovered.set()
 
     async def _guarded(self, life: Life) -> None:
         """Run one life; its faults stay here. Too many deaths in a minute need a person."""
@@ -236,7 +209,11 @@ class Supervisor:
         record = self.around.record
         if record.degraded is not None:
             return life.position
-        return record.journal.position(life.position.position_id) or life.position
+        try:
+            return record.journal.position(life.position.position_id) or life.position
+        except JournalUnusable as error:
+            _log.error("journal_unreadable", position_id=life.position.position_id, error=str(error))
+            return life.position
 
     # --- the operator's exits ----------------------------------------------------------------------------------------
 
@@ -285,7 +262,3 @@ class Supervisor:
         if due and self.around.record.ratchet([fact for _, decision in due for fact in decision.facts]):
             for life, decision in due:
                 life.take_over(decision)
-
-
-def _executed_whole(intent: Intent, outcome: Outcome) -> bool:
-    return isinstance(outcome, Executed) and outcome.report.executed >= intent.order.quantity

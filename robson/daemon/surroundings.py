@@ -1,22 +1,26 @@
 """What every position of one daemon shares: the clock, the venue, the market, the record and the other positions."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
+import msgspec
 import trio
 
+from robson.clock import process_age_seconds
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.position import Entering, Error, Exiting, Position
+from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Side, plain
-from robson.engine.exits import interest_estimate
+from robson.domain.values import ZERO, Fence, PositionId, Side, plain
+from robson.engine.exits import first_exit_quantity, interest_estimate
+from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
@@ -35,6 +39,27 @@ class AccountBehind(VenueError):
     """The venue's account lags behind its own trades: nothing may be concluded from it yet."""
 
 
+# An account read that is older than this decides nothing, although no fill of ours has changed it.
+READ_AGE_MAX_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """A pair's account as it was read: after how many fills that were known, and when it was asked for (steady, s)."""
+
+    account: PairAccount
+    fills: int
+    asked_at: float
+
+
+# What orders elsewhere have to do with a holding that is gone.
+Verdict = Literal["settled", "wait", "unexplained"]
+
+
+async def _nobody_knows(_position_id: PositionId) -> Verdict:
+    return "unexplained"
+
+
 class Housemate(Protocol):
     """Another living position, as far as its neighbours need to know it."""
 
@@ -46,7 +71,10 @@ class Housemate(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it)."""
+    """Shared by all positions; `lives` holds every position that is not Closed, by id (the supervisor keeps it).
+
+    `explain` asks for the orders elsewhere that took what an Exiting position should hold or owe.
+    """
 
     clock: Clock
     venue: Venue
@@ -55,6 +83,7 @@ class Surroundings:
     executor: Executor
     strategies: Registry
     new_id: Callable[[], str]
+    process_age: Callable[[], float] = process_age_seconds
     lives: Mapping[str, Housemate] = field(default_factory=dict)
     instruments: dict[str, Instrument] = field(default_factory=dict)
     terms: dict[str, PairTerms] = field(default_factory=dict)
@@ -62,6 +91,12 @@ class Surroundings:
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     # When the last fill on a pair was learnt (the run's steady clock).
     filled_at: dict[str, float] = field(default_factory=dict)
+    # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
+    unlisted: set[str] = field(default_factory=set)
+    # The newest read of each pair's account, and how many fills on it this run has learnt of.
+    reads: dict[str, AccountRead] = field(default_factory=dict)
+    fills: Counter[str] = field(default_factory=Counter)
+    explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
@@ -84,6 +119,42 @@ class Surroundings:
         apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
         return venue_time + apart
 
+    async def account(self, symbol: str) -> PairAccount:
+        """The pair's account, freshly read; what a stop needs to know of it later is remembered."""
+        fills, asked_at = self.fills[symbol], self.clock.monotonic()
+        account = await self.venue.account(symbol)
+        self.reads[symbol] = AccountRead(account, fills, asked_at)
+        return account
+
+    def is_alone(self, position: Position) -> bool:
+        """Whether no other position is on the pair but Armed ones, and no other order is open there."""
+        mine, symbol = position.position_id, position.symbol
+        return not any(
+            key != mine and life.position.symbol == symbol and not isinstance(life.position.state, Armed)
+            for key, life in self.lives.items()
+        ) and not any(i.order.symbol == symbol and i.order.position_id != mine for i in self.record.open_intents())
+
+    def fence_for(self, position: Position, quantity: Decimal, *, fresh: bool = False) -> Fence:
+        """The fence of an exit attempt of `quantity` (base), from what is already known: no attempt waits for a read.
+
+        `fresh` says that the newest read was made just now, with no order of the position on its way.
+        """
+        symbol = position.symbol
+        read, price = self.reads.get(symbol), self.market.prices(symbol)
+        if read is None or price is None or self.record.degraded is not None or position.position_id in self.unlisted:
+            return Fence.CLOCK
+        if position.exit is not None and (not fresh or position.exit.fence is Fence.CLOCK):
+            return Fence.CLOCK
+        newer = read.fills == self.fills[symbol]
+        recent = self.clock.monotonic() - read.asked_at <= READ_AGE_MAX_SECONDS
+        open_orders = self.record.intents_of(position.position_id)
+        if not newer or not recent or open_orders or not self.is_alone(position):
+            return Fence.CLOCK
+        expected = self.expected_net_base(symbol)
+        return self_fence.decide(
+            position, quantity, read.account, self.instruments[symbol], price, expected_net_base=expected
+        )
+
     def on_pair(self, symbol: str, *, but: str) -> list[Position]:
         """Our other positions on a pair that are in the market, or may be, or left something there."""
         return [
@@ -99,9 +170,9 @@ class Surroundings:
                 side=position.side,
                 in_market=not isinstance(position.state, Entering),
                 stop=position.trail.stop if position.trail else None,
-                order_in_doubt=any(
-                    intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)
-                ),
+                order_in_doubt=position.position_id in self.unlisted
+                or any(intent.status == "in_doubt" for intent in self.record.intents_of(position.position_id)),
+                self_fenced=isinstance(position.state, Exiting) and position.state.exit.fence is Fence.SELF,
             )
             for position in self.on_pair(symbol, but=but)
         )
@@ -111,7 +182,7 @@ class Surroundings:
         base, pair = self.instruments[symbol].base, self.record.pair(symbol)
         expected = ZERO
         if pair is not None:
-            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base
+            expected = pair.baseline_base + pair.dust_base + pair.surplus_base - pair.carried_base - pair.handed_base
         for position in self.on_pair(symbol, but=""):
             if position.entry is None:
                 continue
@@ -166,11 +237,22 @@ def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
     if position.side is Side.LONG or entry is None:
         # A crumb of base that an earlier loan left owed is repaid from what is held; its own interest may double it.
         crumb = 2 * pair.carried_base if pair is not None else ZERO
-        return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
+        owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
+        return _fenced(owed, position, around)
     interest = interest_estimate(
         entry.borrowed.get(instrument.base, ZERO),
         terms.base_hourly_interest_rate,
         entry.filled_at,
         around.clock.now(),
     )
-    return ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)
+    owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)
+    return _fenced(owed, position, around)
+
+
+def _fenced(terms: ExitTerms, position: Position, around: Surroundings) -> ExitTerms:
+    """The terms with the fence of a first attempt, where this is one."""
+    entry = position.entry
+    if entry is None or not isinstance(position.state, Active):
+        return terms
+    first = first_exit_quantity(position.side, entry.quantity, entry.fees_by_asset, terms)
+    return msgspec.structs.replace(terms, fence=around.fence_for(position, first))

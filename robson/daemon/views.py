@@ -97,8 +97,9 @@ def _fees(position: Position, instrument: Instrument | None) -> Decimal | None:
     if position.entry is None or instrument is None:
         return None
     fees = fees_in_quote(position.entry.fees_by_asset, instrument, position.entry.fill_price, {})
-    if position.exit is not None and position.exit.average is not None:
-        fees += fees_in_quote(position.exit.fees_by_asset, instrument, position.exit.average, {})
+    out = position.reduction
+    if out.average is not None:
+        fees += fees_in_quote(out.fees_by_asset, instrument, out.average, {})
     return fees
 
 
@@ -121,15 +122,15 @@ def _interest(
 
 
 def _realized(position: Position) -> Decimal | None:
-    entry, progress = position.entry, position.exit
-    if entry is None or progress is None or progress.average is None:
+    entry, out = position.entry, position.reduction
+    if entry is None or out.average is None:
         return None
-    return (progress.average - entry.fill_price) * position.side.sign * min(progress.quantity, entry.quantity)
+    return (out.average - entry.fill_price) * position.side.sign * min(out.quantity, entry.quantity)
 
 
 def _unrealized(position: Position, last_price: Decimal | None) -> Decimal | None:
     entry = position.entry
     if entry is None or last_price is None or isinstance(position.state, (Closed, Error)):
         return None
-    out = position.exit.quantity if position.exit is not None else ZERO
-    return (last_price - entry.fill_price) * position.side.sign * max(entry.quantity - out, ZERO)
+    rest = max(entry.quantity - position.reduction.quantity, ZERO)
+    return (last_price - entry.fill_price) * position.side.sign * rest

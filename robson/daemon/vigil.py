@@ -1,15 +1,11 @@
 """Who counts the seconds: whether each position in the market has a fresh price, a live monitor and a venue."""
 
-from decimal import Decimal
-
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.unprotected import Exposure, as_decimal
 from robson.domain.events import Notice
 from robson.domain.position import Active, Exiting
 from robson.domain.values import PositionId
-
-EVENTS_MAX = 1_000_000
 
 
 class Vigil:
@@ -27,8 +23,8 @@ class Vigil:
         self._exposures[position_id] = Exposure(self.stored_seconds(position_id) if recovered else 0.0)
         self._lives[position_id] = life
         life.on_change = self.review
-        # After a start a position in the market is unprotected until its stop is rebuilt and watched.
-        self.review(life)
+        if recovered:
+            self.review(life)  # nobody watches it yet
 
     def end(self, life: Life) -> None:
         """The position is over."""
@@ -42,8 +38,7 @@ class Vigil:
 
     def stored_seconds(self, position_id: str) -> float:
         """The same from the journal's notices, for a position that is over or was recovered."""
-        rows = self.around.record.journal.events(position_id=PositionId(position_id), limit=EVENTS_MAX)
-        return float(sum((Decimal(row.data["seconds"]) for row in rows if row.type == "unprotected"), Decimal(0)))
+        return float(self.around.record.journal.unprotected_seconds(PositionId(position_id)))
 
     def review(self, life: Life) -> None:
         """See whether a position is protected now; the end of an unprotected interval is told."""
@@ -75,6 +70,8 @@ class Vigil:
                 missing.append("feed")
             if not life.is_watched:
                 missing.append("monitor")
+        if life.position.position_id in self.around.unlisted:
+            missing.append("unwritten")
         if not self.around.executor.reachable:
             missing.append("venue")
         return tuple(missing)

@@ -13,6 +13,7 @@ from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.engine.sizing import size
 from robson.ports import Commit
+from robson.ports.journal import Twin
 from robson.protocol import PROTOCOL_VERSION
 from robson.protocol import requests as ask
 from robson.protocol import results as give
@@ -62,7 +63,7 @@ class Window:
 
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         """Whether it lives and is ready, check by check."""
-        around = self._around
+        around, after = self._around, self._supervisor.protected_after
         stale = [symbol for symbol, feed in around.market.states().items() if feed.stale]
         unwatched = [
             life.position.position_id
@@ -71,10 +72,15 @@ class Window:
         ]
         checks = {
             "recovery": give.Check(
-                ok=self._supervisor.recovered.is_set(),
-                detail="every stop is rebuilt" if self._supervisor.recovered.is_set() else "stops are being rebuilt",
+                ok=after is not None,
+                detail="stops are being rebuilt"
+                if after is None
+                else f"every stop is rebuilt, {after:.2f} s after the start",
             ),
-            "journal": give.Check(ok=around.record.degraded is None, detail=around.record.degraded or "writable"),
+            "journal": give.Check(
+                ok=around.record.degraded is None, detail=around.record.degraded or around.record.remark or "writable"
+            ),
+            "copies": _copies(around.record.twin),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
             "venue": give.Check(
                 ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
@@ -88,7 +94,7 @@ class Window:
 
     async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
         """The positions and feeds; RuleError `unknown_position`."""
-        around = self._around
+        around, after = self._around, self._supervisor.protected_after
         if request.position_id is not None:
             chosen = [self._find(request.position_id)]
         elif request.all:
@@ -114,6 +120,7 @@ class Window:
                 for symbol, feed in around.market.states().items()
             },
             unprotected_seconds=round(sum(view.unprotected_seconds for view in views), 3),
+            time_to_protected_seconds=round(after, 3) if after is not None else None,
             positions=views,
         )
 
@@ -141,7 +148,7 @@ class Window:
             position,
             self._around,
             trail=life.trail,
-            detail=self._doubt(position) or life.detail,
+            detail=self._doubt(position) or life.trouble or self._supervisor.drift.words(position) or life.detail,
             unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
         )
 
@@ -196,6 +203,10 @@ class Window:
         chosen = PositionId(position_id) if position_id is not None else None
         return self._around.record.journal.events(from_seq=from_seq, limit=limit, position_id=chosen)
 
+    def oldest_seq(self) -> int:
+        """The first seq that is not in the archive, 1 before the first."""
+        return self._around.record.journal.oldest_seq()
+
     def last_seq(self) -> int:
         """The newest committed seq, 0 before the first."""
         return self._around.record.last_seq
@@ -211,3 +222,10 @@ class Window:
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply stored under a key, also by an earlier run."""
         return self._around.record.journal.stored_reply(key)
+
+
+def _copies(twin: Twin | None) -> give.Check:
+    """Not in order while another daemon has a copy of the journal, or may have one on another machine."""
+    if twin is None:
+        return give.Check(ok=True, detail="no other daemon has this journal")
+    return give.Check(ok=twin.in_use is False, detail=twin.told)

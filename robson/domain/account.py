@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from robson.domain.values import ZERO, Value
+from robson.domain.values import ZERO, OrderSide, Value
 
 
 class Leg(Value):
@@ -85,3 +85,17 @@ class InterestCharge(Value):
     principal: Decimal
     at: datetime
     on_borrow: bool
+
+
+class Liquidation(Value):
+    """One forced liquidation of a pair's account (Binance: a row of forceLiquidationRec).
+
+    `venue_order_id` is the order that the venue traded with, None where it needed none; `executed` in base,
+    `average_price` in quote per base.
+    """
+
+    venue_order_id: str | None
+    order_side: OrderSide | None
+    average_price: Decimal
+    executed: Decimal
+    at: datetime

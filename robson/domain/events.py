@@ -57,8 +57,9 @@ class EntryOrderPlaced(Event, tag="entry_order_placed"):
 class EntryFilled(Event, tag="entry_filled"):
     """The entry executed `quantity` (base) at the average `fill_price`; the stop is re-anchored to `trailing_stop`.
 
-    `borrowed` is the loan the venue made for this order, by asset; `trade_id` the feed's
-    last trade before the fill: what comes after it moves the stop.
+    A holding that was taken over had no order: both ids are empty, and `fill_price` is what the trader said.
+    `borrowed` is the loan the venue made for this order, by asset; `trade_id` the feed's last trade before the fill:
+    what comes after it moves the stop.
     """
 
     client_order_id: ClientOrderId
@@ -73,18 +74,25 @@ class EntryFilled(Event, tag="entry_filled"):
 
 
 class TrailingStopUpdated(Event, tag="trailing_stop_updated"):
-    """The stop followed the extreme; `trade_id` is the last trade seen when this was written."""
+    """The stop followed the extreme; `trade_id` is the last trade seen when this was written, `seen_at` its time.
+
+    Without a `trade_id` the price came from a candle, or from a source that has no ids: then `seen_at` alone tells up
+    to where prices were taken into account.
+    """
 
     previous_stop: Decimal
     trailing_stop: Decimal
     extreme: Decimal
     trade_id: int | None = None
+    seen_at: datetime | None = None
 
 
 class ExitTriggered(Event, tag="exit_triggered"):
     """The exit has an owner. While Entering it means that the exit follows the fill.
 
-    `price` and `crossed_at` tell where and when a stop was crossed; both are null for an operator's exit.
+    `price` and `crossed_at` tell where and when a stop was crossed; both are null for an operator's exit. With
+    `candle_seconds` the crossing was found in a candle of that length that began at `crossed_at`: `price` is its
+    extreme, the trade is not known.
     """
 
     reason: ExitReason
@@ -92,6 +100,7 @@ class ExitTriggered(Event, tag="exit_triggered"):
     trailing_stop: Decimal | None = None
     trade_id: int | None = None
     crossed_at: datetime | None = None
+    candle_seconds: int | None = None
 
 
 class ExitOrderPlaced(Event, tag="exit_order_placed"):
@@ -108,6 +117,8 @@ class ExitOrderPlaced(Event, tag="exit_order_placed"):
 class ExitFilled(Event, tag="exit_filled"):
     """An exit order executed `quantity` (base) at the average `fill_price`.
 
+    `elsewhere` is null for an order of ours; otherwise closed_elsewhere or liquidated, and the ids are that order's.
+    An Active position that was only reduced elsewhere stays Active.
     Its exit_order_placed names the order side: the last short out may sell again what was bought too much.
     """
 
@@ -118,10 +129,11 @@ class ExitFilled(Event, tag="exit_filled"):
     fees_by_asset: dict[str, Decimal]
     trade_id: int | None = None
     filled_at: datetime | None = None
+    elsewhere: ExitReason | None = None
 
 
 class PositionClosed(Event, tag="position_closed"):
-    """The position is flat and its debt is gone.
+    """The position is flat and its debt is gone, or (reason released) left to the trader.
 
     Money in quote: `realized_pnl` is gross, `net_pnl` is after `fees` and `interest`. `dust` is the base that was left
     because it is less than one sellable order.
@@ -193,8 +205,12 @@ NOTICE_TYPES = (
     "exit_refused",
     "journal_degraded",
     "journal_recovered",
+    "journal_copied",
     "drift_found",
     "unprotected",
+    "recovered",
+    "gap_forgiven",
+    "gap_unfilled",
 )
 
 

@@ -1,6 +1,6 @@
-"""What a market feed delivers: observed prices and closed candles."""
+"""What a market feed delivers: observed prices, trades that were missed, and candles."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from robson.domain.values import Value
@@ -22,8 +22,18 @@ class Tick(Value):
     polled: bool = False
 
 
+class Trades(Value):
+    """Trades that a source still has, oldest first, without a hole among them.
+
+    `is_whole` says that nothing is missing between what was asked for and the first of them.
+    """
+
+    ticks: tuple[Tick, ...] = ()
+    is_whole: bool = True
+
+
 class Candle(Value):
-    """Open, high, low and close (quote per base) of one closed interval that began at `opened_at`."""
+    """Open, high, low and close (quote per base) of one interval that began at `opened_at`."""
 
     symbol: str
     opened_at: datetime
@@ -32,3 +42,8 @@ class Candle(Value):
     high: Decimal
     low: Decimal
     close: Decimal
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first moment that is no longer in it."""
+        return self.opened_at + timedelta(seconds=self.interval_seconds)

@@ -8,6 +8,7 @@ from robson.domain.values import (
     ZERO,
     ClientOrderId,
     ExitReason,
+    Fence,
     OrderSide,
     PositionId,
     Side,
@@ -53,12 +54,16 @@ class Entry(Value):
 
 
 class Trail(Value):
-    """The trailing stop: `extreme` is the best price since the fill, `trade_id` the last trade taken into account."""
+    """The trailing stop: `extreme` is the best price since the fill, `trade_id` the last trade taken into account.
+
+    `seen_at` is the time of that trade, or of the last candle, by the clock of the price source.
+    """
 
     stop: Decimal
     extreme: Decimal
     distance: Decimal
     trade_id: int | None = None
+    seen_at: datetime | None = None
 
 
 class Trigger(Value):
@@ -81,11 +86,30 @@ class ExitOrder(Value):
     order_side: OrderSide
     quantity: Decimal
     filled: bool = False
+    fence: Fence = Fence.CLOCK
+
+
+class Reduction(Value):
+    """What has been sold of a long or bought back of a short so far, by whomever; `quantity` in base.
+
+    `returned` is what a short's exit has bought too much and sold again.
+    """
+
+    quantity: Decimal = ZERO
+    quote: Decimal = ZERO
+    fees_by_asset: dict[str, Decimal] = {}
+    returned: Decimal = ZERO
+
+    @property
+    def average(self) -> Decimal | None:
+        """The average price, or None while nothing was sold or bought back."""
+        return average_price(self.quote, self.quantity) if self.quantity > 0 else None
 
 
 class ExitProgress(Value):
     """How far the exit has come; `quantity` (base) and `quote` are what its orders executed so far.
 
+    `elsewhere` is set once an order that was not ours executed a part of it.
     `returned` is the base that a short's exit bought beyond what it owed and sold again.
     """
 
@@ -94,12 +118,20 @@ class ExitProgress(Value):
     quantity: Decimal = ZERO
     quote: Decimal = ZERO
     fees_by_asset: dict[str, Decimal] = {}
+    elsewhere: ExitReason | None = None
     returned: Decimal = ZERO
 
     @property
     def attempt(self) -> int:
         """The number of the latest attempt, 0 before the first."""
         return max((order.attempt for order in self.orders), default=0)
+
+    @property
+    def fence(self) -> Fence | None:
+        """What every order of this exit so far was decided under, None before the first: it is never upgraded."""
+        if not self.orders:
+            return None
+        return Fence.SELF if all(order.fence is Fence.SELF for order in self.orders) else Fence.CLOCK
 
     @property
     def average(self) -> Decimal | None:
@@ -135,11 +167,12 @@ class Entering(Value, tag_field="name", tag="Entering"):
 
 
 class Active(Value, tag_field="name", tag="Active"):
-    """In the market, behind a trailing stop."""
+    """In the market, behind a trailing stop; `reduction` is what others have already sold or bought back of it."""
 
     signal: Signal
     entry: Entry
     trail: Trail
+    reduction: Reduction = Reduction()
 
 
 class Exiting(Value, tag_field="name", tag="Exiting"):
@@ -175,6 +208,7 @@ class Error(Value, tag_field="name", tag="Error"):
     entry: Entry | None = None
     trail: Trail | None = None
     exit: ExitProgress | None = None
+    reduction: Reduction = Reduction()
 
 
 State = Armed | Entering | Active | Exiting | Closed | Error
@@ -233,7 +267,15 @@ class Position(Value):
         return getattr(self.state, "exit", None)
 
     @property
+    def reduction(self) -> Reduction:
+        """What is out of the market again, before the exit or by it."""
+        out = self.exit
+        if out is None:
+            reduction: Reduction = getattr(self.state, "reduction", Reduction())
+            return reduction
+        return Reduction(quantity=out.quantity, quote=out.quote, fees_by_asset=out.fees_by_asset, returned=out.returned)
+
+    @property
     def fees_by_asset(self) -> dict[str, Decimal]:
         """All fees of the entry and the exit so far."""
-        entry = self.entry.fees_by_asset if self.entry else {}
-        return add_amounts(entry, self.exit.fees_by_asset) if self.exit else add_amounts(entry, {})
+        return add_amounts(self.entry.fees_by_asset if self.entry else {}, self.reduction.fees_by_asset)

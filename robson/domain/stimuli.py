@@ -12,13 +12,15 @@ from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSi
 class Neighbour(Value):
     """Another position of ours on the same pair that is in the market or about to be.
 
-    `stop` is the price it would leave at, None while it has none; `principal` is what it borrowed, by asset.
+    `stop` is the price it would leave at, None while it has none; `self_fenced` says that its exit relies on an account
+    that funds nothing else.
     """
 
     side: Side
     in_market: bool
     stop: Decimal | None
     order_in_doubt: bool = False
+    self_fenced: bool = False
 
 
 class EntryTerms(Value):
@@ -94,15 +96,19 @@ class EntryRefused(Value):
 
 
 class StopMoved(Value):
-    """The watch moved the stop since the last flush; `trade_id` is the last trade it has seen."""
+    """The watch moved the stop since the last flush; `trade_id` is the last trade it has seen, `seen_at` its time."""
 
     trailing_stop: Decimal
     extreme: Decimal
     trade_id: int | None
+    seen_at: datetime | None = None
 
 
 class StopHit(Value):
-    """A price touched the stop; the watch's stop and extreme at that moment come with it."""
+    """A price touched the stop; the watch's stop and extreme at that moment come with it.
+
+    `candle_seconds` is set where the price is the extreme of a candle of that length that began at `crossed_at`.
+    """
 
     price: Decimal
     trailing_stop: Decimal
@@ -110,6 +116,7 @@ class StopHit(Value):
     trade_id: int | None
     crossed_at: datetime
     exit_terms: ExitTerms
+    candle_seconds: int | None = None
 
 
 class ExitRequested(Value):
@@ -136,6 +143,48 @@ class ExitExecuted(Value):
     filled_at: datetime | None = None
 
 
+class FilledElsewhere(Value):
+    """An order that is not ours has sold of a long or bought back of a short; `reason` is why that closes it.
+
+    `quantity` (base) and `quote` are this position's share, zero when a liquidation took it without a trade.
+    `closes` says that nothing sellable is left, or that it was liquidated.
+    """
+
+    reason: ExitReason
+    closes: bool
+    client_order_id: ClientOrderId
+    venue_order_id: str
+    quantity: Decimal
+    quote: Decimal
+    fees_by_asset: dict[str, Decimal]
+    trade_id: int | None = None
+    filled_at: datetime | None = None
+
+
+class HoldingAdopted(Value):
+    """The trader hands over what the pair's account holds (long) or owes (short); `quantity` in base.
+
+    `price` is the venue's present one, `entry_price` and `technical_stop` the trader's (all quote per base); `borrowed`
+    is the debt that goes with the holding, by asset.
+    """
+
+    quantity: Decimal
+    entry_price: Decimal
+    technical_stop: Decimal
+    price: Decimal
+    terms: EntryTerms
+    borrowed: dict[str, Decimal] = {}
+    trade_id: int | None = None
+    evidence: dict[str, Any] = {}
+
+
+class ReleaseRequested(Value):
+    """The operator takes the holding back as it is; `interest` in quote is what its loan has cost so far."""
+
+    instrument: Instrument
+    interest: Decimal = ZERO
+
+
 class RemainderFound(Value):
     """The account shows that `quantity` (base, whole steps) is still to be sold or bought back.
 
@@ -145,6 +194,26 @@ class RemainderFound(Value):
     quantity: Decimal
     exit_terms: ExitTerms
     order_side: OrderSide | None = None
+
+
+class FoundOrder(Value):
+    """An exit order of ours at the venue that no journal has; `quantity` in base."""
+
+    attempt: int
+    part: int
+    order_side: OrderSide
+    quantity: Decimal
+
+
+class ExitsFound(Value):
+    """The venue has exit orders of this position that went out while nothing could be written.
+
+    `reason` is why the position leaves, where that was lost as well; `trail` the watch's stop and extreme, if any.
+    """
+
+    orders: tuple[FoundOrder, ...]
+    reason: ExitReason
+    trail: StopMoved | None = None
 
 
 class FlatProved(Value):
@@ -177,7 +246,11 @@ Stimulus = (
     | ExitRequested
     | DisarmRequested
     | ExitExecuted
+    | FilledElsewhere
+    | HoldingAdopted
+    | ReleaseRequested
     | RemainderFound
+    | ExitsFound
     | FlatProved
     | FaultFound
 )

@@ -78,6 +78,7 @@ class ExitReason(StrEnum):
     OPERATOR_PANIC = "operator_panic"
     LIQUIDATED = "liquidated"
     CLOSED_ELSEWHERE = "closed_elsewhere"
+    RELEASED = "released"
     DISARMED = "disarmed"
 
 

@@ -10,6 +10,21 @@ from robson.engine.sizing import Refusal
 def admit(side: Side, entry_price: Decimal, entry: EntryTerms) -> None:
     """Raise Refusal when no entry of this side may go out on the pair now."""
     symbol = entry.instrument.symbol
+    admit_beside_others(side, entry)
+    if entry.unexplained_debt > 0:
+        raise Refusal(
+            "pair",
+            "unexplained_debt",
+            f"{symbol} owed {plain(entry.unexplained_debt)} more than its live positions borrowed",
+            hint="it is repaid first",
+        )
+    if side is Side.SHORT:
+        _refuse_free_base(entry_price, entry)
+
+
+def admit_beside_others(side: Side, entry: EntryTerms) -> None:
+    """Raise Refusal when latch, journal, feed or our other positions forbid a new position of this side."""
+    symbol = entry.instrument.symbol
     if entry.latched:
         raise Refusal("rule", "panic_latched", "the panic latch is set", hint="`robsonctl resume` releases it")
     if entry.degraded is not None:
@@ -18,22 +33,20 @@ def admit(side: Side, entry_price: Decimal, entry: EntryTerms) -> None:
         raise Refusal("venue", "not_tradable", f"{symbol} was not open for trading")
     if entry.stale:
         raise Refusal("stale", "feed_stale", f"the price feed of {symbol} was stale", hint="entries wait for prices")
-    if entry.unexplained_debt > 0:
-        raise Refusal(
-            "pair",
-            "unexplained_debt",
-            f"{symbol} owed {plain(entry.unexplained_debt)} more than its live positions borrowed",
-            hint="it is repaid first",
-        )
     for neighbour in entry.neighbours:
         _admit_beside(symbol, side, neighbour)
-    if side is Side.SHORT:
-        _refuse_free_base(entry_price, entry)
 
 
 def _admit_beside(symbol: str, side: Side, neighbour: Neighbour) -> None:
     if neighbour.order_in_doubt:
         raise Refusal("pair", "pair_busy", f"an order on {symbol} was in doubt", hint="it is being resolved")
+    if neighbour.self_fenced:
+        raise Refusal(
+            "pair",
+            "pair_busy",
+            f"a position on {symbol} was leaving, and what its exit may sell or spend must be its own",
+            hint="wait for its exit",
+        )
     if neighbour.side is not side:
         raise Refusal(
             "pair",

@@ -5,10 +5,9 @@ stimulus, with assert_never at both levels: a pair that nobody thought of does n
 """
 
 from datetime import datetime
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 from robson.domain.actions import Action
-from robson.domain.errors import RuleError
 from robson.domain.events import ExitTriggered, Fact, PositionDisarmed, SignalRejected
 from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import (
@@ -17,8 +16,12 @@ from robson.domain.stimuli import (
     EntryRefused,
     ExitExecuted,
     ExitRequested,
+    ExitsFound,
     FaultFound,
+    FilledElsewhere,
     FlatProved,
+    HoldingAdopted,
+    ReleaseRequested,
     RemainderFound,
     SignalArrived,
     SignalFailed,
@@ -27,8 +30,10 @@ from robson.domain.stimuli import (
     StopMoved,
 )
 from robson.domain.values import ExitReason, Value
+from robson.engine.elsewhere import adopt, fill_elsewhere, filled_elsewhere, release
 from robson.engine.evolve import evolve
 from robson.engine.exits import exit_orders
+from robson.engine.halted import halted, over
 from robson.engine.judgements import (
     NOTHING,
     Outcome,
@@ -39,7 +44,9 @@ from robson.engine.judgements import (
     record_exit,
     refuse,
     settle,
+    take_over,
     take_signal,
+    wrong_state,
 )
 
 
@@ -68,21 +75,15 @@ def decide(position: Position, stimulus: Stimulus, at: datetime) -> Decision:
         case Exiting():
             events, actions = _exiting(position, state, stimulus)
         case Closed():
-            events, actions = _closed(position, stimulus)
+            events, actions = over(position, stimulus)
         case Error():
-            events, actions = _error(position, state, stimulus)
+            events, actions = halted(position, state, stimulus)
         case _ as never:
             assert_never(never)
     facts = tuple(Fact(position_id=position.position_id, at=at, event=event) for event in events)
     for fact in facts:
         position = evolve(position, fact)
     return Decision(position=position, facts=facts, actions=tuple(actions))
-
-
-def _wrong_state(position: Position, request: str, hint: str) -> NoReturn:
-    raise RuleError(
-        "wrong_state", f"position {position.position_id} was {position.state_name}, so it cannot {request}", hint=hint
-    )
 
 
 def _armed(position: Position, stimulus: Stimulus) -> Outcome:
@@ -99,7 +100,11 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
         case ExitRequested(reason=ExitReason.OPERATOR_PANIC):
             return (PositionDisarmed(),), ()
         case ExitRequested():
-            _wrong_state(position, "close", "nothing is in the market yet: use disarm")
+            raise wrong_state(position, "close", "nothing is in the market yet: use disarm")
+        case ReleaseRequested():
+            raise wrong_state(position, "be released", "nothing is in the market yet: use disarm")
+        case HoldingAdopted():
+            return adopt(position, stimulus)
         case FaultFound():
             return fault(stimulus)
         case (
@@ -108,7 +113,9 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
             | StopMoved()
             | StopHit()
             | ExitExecuted()
+            | FilledElsewhere()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
         ):
             return NOTHING
@@ -124,10 +131,12 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             return refuse(state.signal, state.trigger, stimulus)
         case ExitRequested():
             return ((ExitTriggered(reason=stimulus.reason),) if state.trigger is None else ()), ()
-        case SignalArrived():
-            _wrong_state(position, "take a signal", "its entry is already on its way")
+        case SignalArrived() | HoldingAdopted():
+            raise wrong_state(position, "take a signal", "its entry is already on its way")
+        case ReleaseRequested():
+            raise wrong_state(position, "be released", "its entry is on its way: use close")
         case DisarmRequested():
-            _wrong_state(position, "be disarmed", "its entry is on its way: use close")
+            raise wrong_state(position, "be disarmed", "its entry is on its way: use close")
         case FaultFound():
             return fault(stimulus)
         case (
@@ -137,7 +146,9 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             | StopMoved()
             | StopHit()
             | ExitExecuted()
+            | FilledElsewhere()
             | RemainderFound()
+            | ExitsFound()
             | FlatProved()
         ):
             return NOTHING
@@ -151,7 +162,10 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
             return follow(position.side, state.trail, stimulus), ()
         case StopHit():
             moved = StopMoved(
-                trailing_stop=stimulus.trailing_stop, extreme=stimulus.extreme, trade_id=stimulus.trade_id
+                trailing_stop=stimulus.trailing_stop,
+                extreme=stimulus.extreme,
+                trade_id=stimulus.trade_id,
+                seen_at=stimulus.crossed_at,
             )
             triggered = ExitTriggered(
                 reason=ExitReason.TRAILING_STOP,
@@ -159,20 +173,29 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
                 trailing_stop=stimulus.trailing_stop,
                 trade_id=stimulus.trade_id,
                 crossed_at=stimulus.crossed_at,
+                candle_seconds=stimulus.candle_seconds,
             )
             before = follow(position.side, state.trail, moved)
-            placed, orders = leave(position, state.entry.quantity, state.entry.fees_by_asset, stimulus.exit_terms)
+            placed, orders = leave(position, state.entry, state.reduction, stimulus.exit_terms)
             return (*before, triggered, *placed), orders
         case ExitRequested():
             before = follow(position.side, state.trail, stimulus.trail) if stimulus.trail else ()
-            placed, orders = leave(position, state.entry.quantity, state.entry.fees_by_asset, stimulus.exit_terms)
+            placed, orders = leave(position, state.entry, state.reduction, stimulus.exit_terms)
             return (*before, ExitTriggered(reason=stimulus.reason), *placed), orders
-        case SignalArrived():
-            _wrong_state(position, "take a signal", "it is already in the market")
+        case FilledElsewhere():
+            return fill_elsewhere(stimulus), ()
+        case ReleaseRequested():
+            return release(position, state.entry, stimulus), ()
+        case SignalArrived() | HoldingAdopted():
+            raise wrong_state(position, "take a signal", "it is already in the market")
         case DisarmRequested():
-            _wrong_state(position, "be disarmed", "it is in the market: use close")
+            raise wrong_state(position, "be disarmed", "it is in the market: use close")
         case FaultFound():
             return fault(stimulus)
+        case ExitsFound():
+            before = follow(position.side, state.trail, stimulus.trail) if stimulus.trail else ()
+            placed, orders = take_over(position, (), stimulus)
+            return (*before, ExitTriggered(reason=stimulus.reason), *placed), orders
         case SignalFailed() | EntryExecuted() | EntryRefused() | ExitExecuted() | RemainderFound() | FlatProved():
             return NOTHING
         case _ as never:
@@ -183,80 +206,27 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
     match stimulus:
         case ExitExecuted():
             return record_exit(state.exit, stimulus), ()
+        case FilledElsewhere():
+            return filled_elsewhere(stimulus), ()
         case RemainderFound():
             return exit_orders(
                 position, stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms, stimulus.order_side
             )
+        case ExitsFound():
+            return take_over(position, state.exit.orders, stimulus)
         case FlatProved():
             return settle(position, state, stimulus), ()
         case ExitRequested() | StopHit():
             return NOTHING
-        case SignalArrived():
-            _wrong_state(position, "take a signal", "it is leaving the market")
+        case SignalArrived() | HoldingAdopted():
+            raise wrong_state(position, "take a signal", "it is leaving the market")
+        case ReleaseRequested():
+            raise wrong_state(position, "be released", "it is leaving the market by itself")
         case DisarmRequested():
-            _wrong_state(position, "be disarmed", "it is leaving the market")
+            raise wrong_state(position, "be disarmed", "it is leaving the market")
         case FaultFound():
             return fault(stimulus)
         case SignalFailed() | EntryExecuted() | EntryRefused() | StopMoved():
-            return NOTHING
-        case _ as never:
-            assert_never(never)
-
-
-def _closed(position: Position, stimulus: Stimulus) -> Outcome:
-    match stimulus:
-        case SignalArrived():
-            _wrong_state(position, "take a signal", "arm a new one")
-        case DisarmRequested():
-            _wrong_state(position, "be disarmed", "it is over")
-        case ExitRequested(reason=ExitReason.OPERATOR_CLOSE):
-            _wrong_state(position, "close", "it is over")
-        case (
-            ExitRequested()
-            | SignalFailed()
-            | EntryExecuted()
-            | EntryRefused()
-            | StopMoved()
-            | StopHit()
-            | ExitExecuted()
-            | RemainderFound()
-            | FlatProved()
-            | FaultFound()
-        ):
-            return NOTHING
-        case _ as never:
-            assert_never(never)
-
-
-def _error(position: Position, state: Error, stimulus: Stimulus) -> Outcome:
-    holds_nothing = state.entry is None and state.client_order_id is None
-    match stimulus:
-        case ExitRequested():
-            return ((PositionDisarmed(),) if holds_nothing else (ExitTriggered(reason=stimulus.reason),)), ()
-        case DisarmRequested():
-            if not holds_nothing:
-                _wrong_state(position, "be disarmed", "it may hold or owe something: use close")
-            return (PositionDisarmed(),), ()
-        # An order that was on its way when the fault struck is settled all the same.
-        case EntryExecuted(client_order_id=state.client_order_id) if state.signal is not None:
-            return enter(position, state.signal, state.exit.trigger if state.exit else None, stimulus)
-        case EntryRefused(client_order_id=state.client_order_id) if state.signal is not None:
-            return refuse(state.signal, state.exit.trigger if state.exit else None, stimulus)
-        case ExitExecuted() if state.exit is not None:
-            return record_exit(state.exit, stimulus), ()
-        case SignalArrived():
-            _wrong_state(position, "take a signal", f"it needs a person: {state.message}")
-        case (
-            EntryExecuted()
-            | EntryRefused()
-            | ExitExecuted()
-            | SignalFailed()
-            | StopMoved()
-            | StopHit()
-            | RemainderFound()
-            | FlatProved()
-            | FaultFound()
-        ):
             return NOTHING
         case _ as never:
             assert_never(never)

@@ -33,7 +33,6 @@ from robson.domain.position import (
     Position,
     SpentSignal,
     State,
-    Trail,
 )
 from robson.domain.values import ExitReason, Side
 from robson.engine import parts
@@ -109,6 +108,10 @@ def _armed(position: Position, state: Armed, fact: Fact) -> Position:
             )
         case EntryOrderPlaced() as event if state.signal is not None:
             return _with(position, Entering(signal=state.signal, client_order_id=event.client_order_id))
+        # A holding that was taken over had no order.
+        case EntryFilled(client_order_id="") as event if state.signal is not None:
+            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal, fact)
+            return _with(position, Active(signal=state.signal, entry=entry, trail=trail))
         case SignalRejected() as event:
             return _with(position, Armed(rejection=parts.rejection_of(event, fact)))
         case PositionDisarmed():
@@ -122,7 +125,7 @@ def _armed(position: Position, state: Armed, fact: Fact) -> Position:
 def _entering(state: Entering, fact: Fact) -> State:
     match fact.event:
         case EntryFilled() as event:
-            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal)
+            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal, fact)
             if state.trigger is None:
                 return Active(signal=state.signal, entry=entry, trail=trail)
             return Exiting(signal=state.signal, entry=entry, trail=trail, exit=ExitProgress(trigger=state.trigger))
@@ -143,18 +146,18 @@ def _entering(state: Entering, fact: Fact) -> State:
 def _active(state: Active, fact: Fact) -> State:
     match fact.event:
         case TrailingStopUpdated() as event:
-            trail = Trail(
-                stop=event.trailing_stop,
-                extreme=event.extreme,
-                distance=state.trail.distance,
-                trade_id=event.trade_id if event.trade_id is not None else state.trail.trade_id,
-            )
-            return msgspec.structs.replace(state, trail=trail)
+            return msgspec.structs.replace(state, trail=parts.trail_after(state.trail, event, fact))
         case ExitTriggered() as event:
-            progress = ExitProgress(trigger=parts.trigger_of(event, fact))
+            progress = parts.begin_exit(event, fact, state.reduction)
             return Exiting(signal=state.signal, entry=state.entry, trail=state.trail, exit=progress)
+        case ExitFilled(elsewhere=ExitReason()) as event:
+            return msgspec.structs.replace(state, reduction=parts.reduce(state.reduction, event))
+        case PositionClosed(exit_reason=ExitReason.RELEASED) as event:
+            return parts.closed_by(state, event, fact)
         case PositionError() as event:
-            return parts.error_by(event, fact, signal=state.signal, entry=state.entry, trail=state.trail)
+            return parts.error_by(
+                event, fact, signal=state.signal, entry=state.entry, trail=state.trail, reduction=state.reduction
+            )
         case _:
             raise _impossible("Active", fact)
 
@@ -181,7 +184,7 @@ def _error(state: Error, fact: Fact, side: Side) -> State:
             trigger = parts.trigger_of(event, fact)
             if state.entry is not None and state.trail is not None:
                 # Orders of earlier attempts stay: their ids must never be used again.
-                earlier = state.exit or ExitProgress(trigger=trigger)
+                earlier = state.exit or parts.begin_exit(event, fact, state.reduction)
                 progress = msgspec.structs.replace(earlier, trigger=trigger)
                 return Exiting(signal=state.signal, entry=state.entry, trail=state.trail, exit=progress)
             if state.client_order_id is not None:
@@ -189,7 +192,7 @@ def _error(state: Error, fact: Fact, side: Side) -> State:
             raise _impossible("Error", fact)
         # What became of an order that was on its way when the fault struck.
         case EntryFilled() as event if state.signal is not None and state.client_order_id is not None:
-            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal)
+            entry, trail = parts.entry_of(event, fact), parts.trail_of(event, state.signal, fact)
             if state.exit is not None:
                 return Exiting(signal=state.signal, entry=entry, trail=trail, exit=state.exit)
             return msgspec.structs.replace(state, client_order_id=None, entry=entry, trail=trail)
@@ -197,6 +200,10 @@ def _error(state: Error, fact: Fact, side: Side) -> State:
             return msgspec.structs.replace(state, signal=None, client_order_id=None, exit=None)
         case ExitFilled() as event if state.entry is not None and state.exit is not None:
             return msgspec.structs.replace(state, exit=parts.add_fill(state.exit, event, side))
+        case ExitFilled(elsewhere=ExitReason()) as event if state.entry is not None:
+            return msgspec.structs.replace(state, reduction=parts.reduce(state.reduction, event))
+        case PositionClosed(exit_reason=ExitReason.RELEASED) as event if state.entry is not None:
+            return parts.closed_by(state, event, fact)
         case PositionDisarmed() if state.entry is None and state.client_order_id is None:
             return Closed(reason=ExitReason.DISARMED, closed_at=fact.at)
         case _:

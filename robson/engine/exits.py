@@ -1,5 +1,6 @@
 """How much an exit sells or buys back, and in which orders."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -8,8 +9,8 @@ from robson.domain.events import ExitOrderPlaced
 from robson.domain.ids import exit_order_id
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.stimuli import ExitTerms
-from robson.domain.values import ZERO, OrderSide, Role, Side, exit_order_side
+from robson.domain.stimuli import ExitTerms, FoundOrder
+from robson.domain.values import ZERO, Fence, OrderSide, Role, Side, exit_order_side
 
 NEXT_HOUR_MARGIN = timedelta(minutes=2)
 
@@ -54,20 +55,43 @@ def exit_orders(
     if quantity < max(terms.instrument.minimum_quantity, terms.instrument.step_size):
         return (), ()
     order_side = order_side or exit_order_side(position.side)
-    orders = tuple(
-        PlaceOrder(
-            position_id=position.position_id,
-            client_order_id=exit_order_id(position.position_id, attempt, part),
-            symbol=position.symbol,
-            role=Role.EXIT,
-            order_side=order_side,
-            quantity=share,
-            attempt=attempt,
-            part=part,
-            fence=terms.fence,
-        )
-        for part, share in enumerate(terms.instrument.split(quantity))
+    return _placed(
+        [
+            _exit_order(position, order_side, share, attempt, part, terms.fence)
+            for part, share in enumerate(terms.instrument.split(quantity))
+        ]
     )
+
+
+def found_orders(
+    position: Position, found: Sequence[FoundOrder]
+) -> tuple[tuple[ExitOrderPlaced, ...], tuple[PlaceOrder, ...]]:
+    """The events and orders of exits that are at the venue already, under the clock fence."""
+    return _placed(
+        [
+            _exit_order(position, order.order_side, order.quantity, order.attempt, order.part, Fence.CLOCK)
+            for order in found
+        ]
+    )
+
+
+def _exit_order(
+    position: Position, order_side: OrderSide, quantity: Decimal, attempt: int, part: int, fence: Fence
+) -> PlaceOrder:
+    return PlaceOrder(
+        position_id=position.position_id,
+        client_order_id=exit_order_id(position.position_id, attempt, part),
+        symbol=position.symbol,
+        role=Role.EXIT,
+        order_side=order_side,
+        quantity=quantity,
+        attempt=attempt,
+        part=part,
+        fence=fence,
+    )
+
+
+def _placed(orders: Sequence[PlaceOrder]) -> tuple[tuple[ExitOrderPlaced, ...], tuple[PlaceOrder, ...]]:
     events = tuple(
         ExitOrderPlaced(
             client_order_id=order.client_order_id,
@@ -79,7 +103,7 @@ def exit_orders(
         )
         for order in orders
     )
-    return events, orders
+    return events, tuple(orders)
 
 
 def fees_in_quote(

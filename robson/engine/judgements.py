@@ -1,10 +1,10 @@
 """The judgements behind `decide`: taking a signal, entering, following, leaving and settling the account."""
 
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 
 from robson.domain.actions import PlaceOrder
 from robson.domain.codec import to_wire
+from robson.domain.errors import RuleError
 from robson.domain.events import (
     EntryFilled,
     EntryOrderPlaced,
@@ -19,25 +19,43 @@ from robson.domain.events import (
     TrailingStopUpdated,
 )
 from robson.domain.ids import entry_order_id
-from robson.domain.position import Exiting, ExitProgress, Position, Signal, Trail, Trigger
+from robson.domain.position import (
+    Entry,
+    Exiting,
+    ExitOrder,
+    ExitProgress,
+    Position,
+    Reduction,
+    Signal,
+    Trail,
+    Trigger,
+)
 from robson.domain.stimuli import (
     EntryExecuted,
     EntryRefused,
     ExitExecuted,
+    ExitsFound,
     ExitTerms,
     FaultFound,
     FlatProved,
     SignalArrived,
     StopMoved,
 )
-from robson.domain.values import ExitReason, Role, Side, average_price, entry_order_side
+from robson.domain.values import ZERO, ExitReason, Role, Side, add_amounts, average_price, entry_order_side
 from robson.engine.admission import admit
-from robson.engine.exits import exit_orders, fees_in_quote, first_exit_quantity
+from robson.engine.exits import exit_orders, fees_in_quote, first_exit_quantity, found_orders
 from robson.engine.sizing import Refusal, size
 from robson.engine.trailing import anchor, is_beyond
 
 Outcome = tuple[Iterable[PositionEvent], Iterable[PlaceOrder]]
 NOTHING: Outcome = ((), ())
+
+
+def wrong_state(position: Position, request: str, hint: str) -> RuleError:
+    """The refusal of a request that the state forbids."""
+    return RuleError(
+        "wrong_state", f"position {position.position_id} was {position.state_name}, so it cannot {request}", hint=hint
+    )
 
 
 def take_signal(position: Position, arrived: SignalArrived) -> Outcome:
@@ -107,7 +125,7 @@ def enter(position: Position, signal: Signal, trigger: Trigger | None, executed:
     beyond = is_beyond(side, price, stop)
     if trigger is None and not beyond:
         return (filled,), ()
-    placed, orders = leave(position, filled.quantity, filled.fees_by_asset, executed.exit_terms)
+    placed, orders = leave(position, filled, Reduction(), executed.exit_terms)
     if trigger is not None:
         return (filled, *placed), orders
     triggered = ExitTriggered(
@@ -132,11 +150,20 @@ def refuse(signal: Signal, trigger: Trigger | None, refused: EntryRefused) -> Ou
 
 
 def leave(
-    position: Position, quantity: Decimal, fees_by_asset: dict[str, Decimal], terms: ExitTerms
+    position: Position, entry: Entry | EntryFilled, reduction: Reduction, terms: ExitTerms
 ) -> tuple[Iterable[PositionEvent], Iterable[PlaceOrder]]:
-    """The first attempt to get rid of what the entry executed."""
-    first = first_exit_quantity(position.side, quantity, fees_by_asset, terms)
+    """The first attempt to get rid of what the entry executed and others have not taken out already."""
+    rest, fees = entry.quantity - reduction.quantity, add_amounts(entry.fees_by_asset, reduction.fees_by_asset)
+    if position.side is Side.SHORT:
+        rest += reduction.fees_by_asset.get(terms.instrument.base, ZERO)
+    first = first_exit_quantity(position.side, max(rest, ZERO), fees, terms)
     return exit_orders(position, first, 1, terms)
+
+
+def take_over(position: Position, known: Sequence[ExitOrder], found: ExitsFound) -> Outcome:
+    """The exit orders that are at the venue already, as far as the position does not have them."""
+    ids = {(order.attempt, order.part) for order in known}
+    return found_orders(position, [order for order in found.orders if (order.attempt, order.part) not in ids])
 
 
 def follow(side: Side, trail: Trail, moved: StopMoved) -> tuple[TrailingStopUpdated, ...]:
@@ -150,6 +177,7 @@ def follow(side: Side, trail: Trail, moved: StopMoved) -> tuple[TrailingStopUpda
             trailing_stop=moved.trailing_stop,
             extreme=moved.extreme,
             trade_id=moved.trade_id,
+            seen_at=moved.seen_at,
         ),
     )
 
@@ -185,7 +213,7 @@ def settle(position: Position, state: Exiting, flat: FlatProved) -> tuple[Positi
     fees += fees_in_quote(progress.fees_by_asset, flat.instrument, exit_price, flat.fee_prices)
     return (
         PositionClosed(
-            exit_reason=progress.trigger.reason,
+            exit_reason=_reason(progress),
             entry_price=entry.fill_price,
             exit_price=exit_price,
             quantity=entry.quantity,
@@ -196,6 +224,14 @@ def settle(position: Position, state: Exiting, flat: FlatProved) -> tuple[Positi
             dust=flat.dust,
         ),
     )
+
+
+def _reason(progress: ExitProgress) -> ExitReason:
+    """Why it left: what others did goes before a reason to exit that no order of ours has carried out."""
+    if progress.elsewhere is None:
+        return progress.trigger.reason
+    by_us = any(order.filled for order in progress.orders)
+    return progress.elsewhere if progress.elsewhere is ExitReason.LIQUIDATED or not by_us else progress.trigger.reason
 
 
 def fault(found: FaultFound) -> Outcome:

@@ -12,14 +12,17 @@ from robson.domain.events import (
     PositionClosed,
     PositionError,
     SignalRejected,
+    TrailingStopUpdated,
 )
 from robson.domain.position import (
+    Active,
     Closed,
     Entry,
     Error,
     Exiting,
     ExitOrder,
     ExitProgress,
+    Reduction,
     Rejection,
     Result,
     Signal,
@@ -42,10 +45,26 @@ def signal_of(event: EntrySignalReceived) -> Signal:
     )
 
 
-def trail_of(event: EntryFilled, signal: Signal) -> Trail:
+def trail_of(event: EntryFilled, signal: Signal, fact: Fact) -> Trail:
     """The trailing stop as the fill re-anchored it."""
     return Trail(
-        stop=event.trailing_stop, extreme=event.fill_price, distance=signal.stop_distance, trade_id=event.trade_id
+        stop=event.trailing_stop,
+        extreme=event.fill_price,
+        distance=signal.stop_distance,
+        trade_id=event.trade_id,
+        seen_at=event.filled_at or fact.at,
+    )
+
+
+def trail_after(trail: Trail, event: TrailingStopUpdated, fact: Fact) -> Trail:
+    """The trailing stop as it followed; what an older version wrote has no `seen_at`, its moment is near enough."""
+    keeps_id = event.trade_id is None and event.seen_at is None
+    return Trail(
+        stop=event.trailing_stop,
+        extreme=event.extreme,
+        distance=trail.distance,
+        trade_id=trail.trade_id if keeps_id else event.trade_id,
+        seen_at=trail.seen_at if keeps_id else event.seen_at or fact.at,
     )
 
 
@@ -88,6 +107,7 @@ def add_order(progress: ExitProgress, event: ExitOrderPlaced) -> ExitProgress:
         part=event.part,
         order_side=event.order_side,
         quantity=event.quantity,
+        fence=event.fence,
     )
     return msgspec.structs.replace(progress, orders=(*progress.orders, order))
 
@@ -109,10 +129,30 @@ def add_fill(progress: ExitProgress, event: ExitFilled, side: Side) -> ExitProgr
         quote=progress.quote + (ZERO if returns else event.quantity * event.fill_price),
         fees_by_asset=add_amounts(progress.fees_by_asset, event.fees_by_asset),
         returned=progress.returned + (event.quantity if returns else ZERO),
+        elsewhere=event.elsewhere or progress.elsewhere,
     )
 
 
-def closed_by(state: Exiting, event: PositionClosed, fact: Fact) -> Closed:
+def reduce(reduction: Reduction, event: ExitFilled) -> Reduction:
+    """What is out of the market after one more fill, before an exit was decided."""
+    return Reduction(
+        quantity=reduction.quantity + event.quantity,
+        quote=reduction.quote + event.quantity * event.fill_price,
+        fees_by_asset=add_amounts(reduction.fees_by_asset, event.fees_by_asset),
+    )
+
+
+def begin_exit(event: ExitTriggered, fact: Fact, reduction: Reduction) -> ExitProgress:
+    """The exit of a position of which a part may be out already."""
+    return ExitProgress(
+        trigger=trigger_of(event, fact),
+        quantity=reduction.quantity,
+        quote=reduction.quote,
+        fees_by_asset=reduction.fees_by_asset,
+    )
+
+
+def closed_by(state: Active | Exiting | Error, event: PositionClosed, fact: Fact) -> Closed:
     """The end of a position that was in the market."""
     result = Result(
         exit_price=event.exit_price,
@@ -129,7 +169,7 @@ def closed_by(state: Exiting, event: PositionClosed, fact: Fact) -> Closed:
         signal=state.signal,
         entry=state.entry,
         trail=state.trail,
-        exit=state.exit,
+        exit=None if isinstance(state, Active) else state.exit,
         result=result,
     )
 
@@ -143,6 +183,7 @@ def error_by(
     entry: Entry | None = None,
     trail: Trail | None = None,
     progress: ExitProgress | None = None,
+    reduction: Reduction | None = None,
 ) -> Error:
     """The state that waits for a person, with what was known when it happened."""
     return Error(
@@ -155,4 +196,5 @@ def error_by(
         entry=entry,
         trail=trail,
         exit=progress,
+        reduction=reduction or Reduction(),
     )

@@ -101,7 +101,7 @@ def size(
     cut_by, most = min(limits, key=lambda limit: limit[1])
     quantity = instrument.floor(min(raw, max(most, ZERO)))
     cut = cut_by if most < raw and instrument.floor(raw) > quantity else None
-    _refuse_unsellable(quantity, entry_price, technical_stop, instrument, terms, raw=raw, cut_by=cut)
+    refuse_unsellable(quantity, entry_price, technical_stop, instrument, terms, raw=raw, cut_by=cut)
     notional = quantity * entry_price
     fees = quantity * (entry_price + technical_stop) * terms.taker_fee_rate
     return Size(
@@ -211,18 +211,23 @@ def _liquidation_limit(
     return min(borrowing, spare / (paid - gained))
 
 
-def _refuse_unsellable(
+def refuse_unsellable(
     quantity: Decimal,
     entry_price: Decimal,
     technical_stop: Decimal,
     instrument: Instrument,
     terms: PairTerms,
     *,
-    raw: Decimal,
-    cut_by: str | None,
+    raw: Decimal | None = None,
+    cut_by: str | None = None,
 ) -> None:
+    """Raise Refusal for a quantity that the venue would not take at the entry, or not take back at the stop.
+
+    `raw` is what the Golden Rule said, None for a holding that is there already.
+    """
     stage = "margin" if cut_by in {"margin", "borrow_limit", "liquidation"} else "rule"
-    origin = f"{raw:.8f} {instrument.base} by the Golden Rule" + (f", cut by {cut_by}" if cut_by else "")
+    origin = "a holding" if raw is None else f"{raw:.8f} {instrument.base} by the Golden Rule"
+    origin += f", cut by {cut_by}" if cut_by else ""
     if not instrument.is_sellable(quantity, entry_price):
         raise Refusal(
             stage,

@@ -6,6 +6,7 @@ image. On each price the hit is checked before the stop moves, and a price equal
 
 from decimal import Decimal
 
+from robson.domain.market import Candle
 from robson.domain.position import Trail
 from robson.domain.values import Side
 
@@ -74,6 +75,27 @@ class Watch:
     def glance(self, price: Decimal) -> bool:
         """Compare a polled price with the stop; it may trigger, it never moves anything."""
         return price <= self.stop if self.is_long else price >= self.stop
+
+    def observe_candle(self, candle: Candle) -> Decimal | None:
+        """Take a candle in order: its favourable extreme first, its adverse one last; gives the one that hit, if any.
+
+        In that order the stop is never looser afterwards than after the trades themselves, and whatever hit among them
+        hits here; docs/decisions/0013 names the price. Which trade was the last one seen is not known any more.
+        """
+        self.trade_id = None
+        favourable, adverse = (candle.high, candle.low) if self.is_long else (candle.low, candle.high)
+        if self.observe(favourable):
+            return favourable
+        return adverse if self.observe(adverse) else None
+
+    def copy(self) -> "Watch":
+        """Another watch that stands where this one does."""
+        return Watch(Side.LONG if self.is_long else Side.SHORT, self.stop, self.extreme, self.distance, self.trade_id)
+
+    def adopt(self, other: "Watch") -> None:
+        """Stand where a copy has got to."""
+        self.stop, self.extreme, self.trade_id = other.stop, other.extreme, other.trade_id
+        self.moves += other.moves
 
     def trail(self) -> Trail:
         """The present stop as a record."""

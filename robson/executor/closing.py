@@ -13,7 +13,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.values import ZERO, OrderSide, Side, Value, plain
 from robson.engine.exits import NEXT_HOUR_MARGIN, interest_estimate
-from robson.executor.debts import cut_to_unit, outstanding_principal
+from robson.executor.debts import cut_to_unit, outstanding_principal, without_handed
 from robson.ports import PairRecord
 
 
@@ -59,9 +59,11 @@ def next_step(
     """The next thing to do for an Exiting position without an order on its way.
 
     `others` are our other positions on the pair that hold or owe something; `price` is the venue's (quote per base).
+    Debts that are the trader's own are left alone.
     """
     assert position.entry is not None, position
     assert position.exit is not None, position
+    account = without_handed(account, pair)
     step: Step | None
     if position.side is Side.LONG:
         step = _repay_crumb(bool(others), account, instrument, price)
@@ -96,17 +98,15 @@ def next_step(
 def held_by(position: Position, base: str) -> Decimal:
     """The base that a long's own fills left it, after fees taken in base."""
     assert position.entry is not None, position
+    out = position.reduction
     held = position.entry.quantity - position.entry.fees_by_asset.get(base, ZERO)
-    if position.exit is not None:
-        held -= position.exit.quantity + position.exit.fees_by_asset.get(base, ZERO)
-    return held
+    return held - out.quantity - out.fees_by_asset.get(base, ZERO)
 
 
 def bought_back_by(position: Position, base: str) -> Decimal:
-    """The base that a short's own exit fills brought in, after fees taken in base and what was sold again."""
-    if position.exit is None:
-        return ZERO
-    return position.exit.quantity - position.exit.returned - position.exit.fees_by_asset.get(base, ZERO)
+    """The base that was bought back of a short so far, after fees taken in base and what was sold again."""
+    out = position.reduction
+    return out.quantity - out.returned - out.fees_by_asset.get(base, ZERO)
 
 
 def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:

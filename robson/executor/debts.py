@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from robson.domain.account import InterestCharge
+import msgspec
+
+from robson.domain.account import InterestCharge, PairAccount
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.values import EXACT, ZERO, Side
+from robson.ports import PairRecord
 
 # An ON_BORROW charge is booked with the order that caused it; clocks of venue and fill may differ a little.
 BORROW_CHARGE_SLACK = timedelta(seconds=10)
@@ -20,15 +23,25 @@ def cut_to_unit(amount: Decimal) -> Decimal:
     return amount.quantize(UNIT, rounding=ROUND_DOWN, context=EXACT)
 
 
+def without_handed(account: PairAccount, pair: PairRecord | None) -> PairAccount:
+    """The account without the principal that is the trader's own; interest cannot be told apart and stays."""
+    if pair is None or not (pair.handed_base or pair.handed_quote):
+        return account
+    base, quote = account.base, account.quote
+    return PairAccount(
+        symbol=account.symbol,
+        base=msgspec.structs.replace(base, borrowed=max(base.borrowed - pair.handed_base, ZERO)),
+        quote=msgspec.structs.replace(quote, borrowed=max(quote.borrowed - pair.handed_quote, ZERO)),
+    )
+
+
 def brought_in(position: Position, instrument: Instrument, asset: str) -> Decimal:
     """What the exit fills of a position brought in of the asset that it owes, after fees."""
-    progress = position.exit
-    if progress is None:
-        return ZERO
+    out = position.reduction
     if position.side is Side.SHORT and asset == instrument.base:
-        return progress.quantity - progress.returned - progress.fees_by_asset.get(asset, ZERO)
+        return out.quantity - out.returned - out.fees_by_asset.get(asset, ZERO)
     if position.side is Side.LONG and asset == instrument.quote:
-        return progress.quote - progress.fees_by_asset.get(asset, ZERO)
+        return out.quote - out.fees_by_asset.get(asset, ZERO)
     return ZERO
 
 

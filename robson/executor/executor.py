@@ -3,6 +3,7 @@
 Start-up recovery is this same loop: an intent that a crash left `sent` is in doubt and gets resolved by evidence.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -20,7 +21,9 @@ from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
 REPLY_TIMEOUT_SECONDS = 12.0
 # An exit counts as in doubt after this long, while its request stays open.
 EXIT_DOUBT_SECONDS = 2.0
+# A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
+ALARM_AFTER_FAULTS = 3
 
 _log = structlog.get_logger("robson.executor")
 
@@ -41,6 +44,9 @@ class Book(Protocol):
 
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused."""
+
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
@@ -64,6 +70,7 @@ class Executor:
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
         self._entry_lanes: dict[str, trio.Lock] = {}
+        self._faults: Counter[ClientOrderId] = Counter()
 
     @property
     def reachable(self) -> bool:
@@ -99,15 +106,35 @@ class Executor:
             else:
                 outcome = await self._execute(book, intent)
             book.settle(*outcome)
+            del self._faults[intent.order.client_order_id]
         except Exception:  # noqa: BLE001  one order's fault must not stop the others
-            # Whatever went wrong, the intent is durable as sent: the next round asks the venue about it.
-            _log.exception("intent_failed", symbol=intent.order.symbol, role=intent.order.role.value)
-            await trio.sleep(AFTER_FAULT_SECONDS)
+            await self._after_fault(intent)
             self.wake()
         finally:
             self._in_hand.discard(intent.order.client_order_id)
             if not self._in_hand:
                 self._idle.set()
+
+    async def _after_fault(self, intent: Intent) -> None:
+        """Say what went wrong, and wait longer each time: it may never go right without a person.
+
+        The intent is durable as it was: the next round begins with asking the venue about it.
+        """
+        order = intent.order
+        self._faults[order.client_order_id] += 1
+        faults = self._faults[order.client_order_id]
+        pause = intents.backoff_seconds(faults - 1, first=AFTER_FAULT_SECONDS)
+        level = _log.error if faults >= ALARM_AFTER_FAULTS else _log.warning
+        level(
+            "intent_failed",
+            position_id=order.position_id,
+            symbol=order.symbol,
+            role=order.role.value,
+            failures=faults,
+            pause_seconds=pause,
+            exc_info=True,
+        )
+        await trio.sleep(pause)
 
     async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
         if intent.status != "pending":

@@ -1,6 +1,6 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -9,14 +9,15 @@ import msgspec
 import structlog
 import trio
 
-from robson.domain.account import PairAccount, Trade
+from robson.domain.account import InterestCharge, PairAccount, Trade
 from robson.domain.errors import RateLimited, Rejected, VenueError
-from robson.domain.values import ZERO, Role, Value, add_amounts
+from robson.domain.instrument import Instrument
+from robson.domain.values import ZERO, OrderSide, Role, Value, add_amounts
 from robson.executor import intents
 from robson.ports import Intent, OrderReport, Venue
 
 QUERY_TIMEOUT_SECONDS = 5.0
-# A loan is booked with its order; entries on a pair go one after the other, so no other loan is that near.
+# A loan is booked with its order, by a clock of its own. Another's may lie within this, too: the nearest one counts.
 LOAN_SLACK = timedelta(seconds=1)
 # A request is signed with the venue's clock as last known, which may run ahead by almost a second.
 SIGNING_SLACK = timedelta(seconds=1)
@@ -62,8 +63,24 @@ def executed_in(trades: Sequence[Trade]) -> Decimal:
     return sum((trade.quantity for trade in trades), ZERO)
 
 
+def loan_of(report: OrderReport, instrument: Instrument, charges: Iterable[InterestCharge]) -> dict[str, Decimal]:
+    """The one loan made for an order, by asset: of the asset that it pays, and booked nearest to it; empty without."""
+    paid = instrument.quote if report.order_side is OrderSide.BUY else instrument.base
+    near = [
+        charge
+        for charge in charges
+        if charge.on_borrow and charge.asset == paid and abs(charge.at - report.at) <= LOAN_SLACK
+    ]
+    if not near:
+        return {}
+    return {paid: min(near, key=lambda charge: abs(charge.at - report.at)).principal}
+
+
 class Knowledge(Protocol):
     """What is known of the account besides the order in question."""
+
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""
@@ -169,7 +186,9 @@ class Resolver:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
                     report = await self._venue.order(order.symbol, order.client_order_id)
                     self.reachable = True
-                    if report is None and await self._is_past_fence(intent):
+                    # An exit may have been signed anew after its row was written, so that the row's fence is too early.
+                    may_believe = order.role is Role.ENTRY or book.is_listed(intent)
+                    if report is None and may_believe and await self._is_past_fence(intent):
                         denials += 1
                         if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
                             return Absent()
@@ -194,23 +213,21 @@ class Resolver:
         while True:
             try:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                    instrument = await self._venue.instrument(report.symbol)
                     charges = await self._venue.interest(report.symbol, report.at - LOAN_SLACK)
+                loan = loan_of(report, instrument, charges)
                 break
             except RateLimited as error:
                 failures += 1
                 await self._pause(error, failures, "loan_not_read")
             except Rejected as error:
                 _log.warning("loan_not_read", symbol=report.symbol, error=str(error))
-                charges = ()
+                loan = {}
                 break
             except (VenueError, trio.TooSlowError) as error:
                 failures += 1
                 await self._pause(error, failures, "loan_not_read")
-        loans: dict[str, Decimal] = {}
-        for charge in charges:
-            if charge.on_borrow and abs(charge.at - report.at) <= LOAN_SLACK:
-                loans = add_amounts(loans, {charge.asset: charge.principal})
-        return msgspec.structs.replace(executed, report=msgspec.structs.replace(report, borrowed=loans))
+        return msgspec.structs.replace(executed, report=msgspec.structs.replace(report, borrowed=loan))
 
     async def _is_past_fence(self, intent: Intent) -> bool:
         return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)

@@ -4,7 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
+
+import msgspec
 
 from robson.domain.market import Candle
 
@@ -53,6 +56,13 @@ class CandleSeries:
     def ends(self) -> datetime | None:
         """When the forming candle closes; None before the first trade of a series that does not know its beginning."""
         return self._ends
+
+    @property
+    def forming(self) -> Candle | None:
+        """The candle that has not closed, as it stands; None while nothing was traded in it."""
+        if not self._has_traded or self._starts is None or self._last is None:
+            return None
+        return self._candle(self._starts, self._last)
 
     def add(self, at: datetime, price: Decimal) -> Sequence[ClosedCandle]:
         """Take a trade; gives the candles that it closed, oldest first.
@@ -121,21 +131,24 @@ class CandleSeries:
     def _close(self, start: datetime) -> Sequence[ClosedCandle]:
         if self._last is None:
             return _NOTHING
-        traded = self._has_traded
-        candle = Candle(
-            symbol=self._symbol,
-            opened_at=start,
-            interval_seconds=self._interval_seconds,
-            open=self._open if traded else self._last,
-            high=self._high if traded else self._last,
-            low=self._low if traded else self._last,
-            close=self._last,
-        )
+        candle = self._candle(start, self._last)
         self._has_traded = False
         is_whole = self._since is not None and start >= self._since
         if is_whole and not (self._closed and self._closed[-1].opened_at >= start):
             self._closed.append(candle)
         return (ClosedCandle(candle, is_whole),)
+
+    def _candle(self, start: datetime, last: Decimal) -> Candle:
+        traded = self._has_traded
+        return Candle(
+            symbol=self._symbol,
+            opened_at=start,
+            interval_seconds=self._interval_seconds,
+            open=self._open if traded else last,
+            high=self._high if traded else last,
+            low=self._low if traded else last,
+            close=last,
+        )
 
     def _start(self, start: datetime) -> None:
         self._starts, self._ends = start, start + self._length
@@ -165,6 +178,15 @@ def combine(candles: Sequence[Candle], interval_seconds: int) -> list[Candle]:
             joined.append(_join(part, interval_seconds))
             part = []
     return joined
+
+
+def merge(candles: Sequence[Candle], interval_seconds: int) -> list[Candle]:
+    """Join shorter candles (oldest first) into those of a longer interval; parts are joined, too, as far as they go."""
+    length = timedelta(seconds=interval_seconds)
+    parts = groupby(candles, lambda candle: candle.opened_at - (candle.opened_at - _EPOCH) % length)
+    return [
+        msgspec.structs.replace(_join(list(part), interval_seconds), opened_at=opened_at) for opened_at, part in parts
+    ]
 
 
 def _join(part: Sequence[Candle], interval_seconds: int) -> Candle:

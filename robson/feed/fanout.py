@@ -5,14 +5,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 import trio
 
 from robson.domain.market import Tick
 from robson.domain.values import Side
+from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
+from robson.feed import places
+from robson.feed.attachment import Attachment, Replayed
+from robson.feed.backfill import Backfill, Missed
 from robson.feed.observation import SymbolObservation
-from robson.feed.quote import Attachment, FeedState, Quote
+from robson.feed.quote import FeedState, Quote
 from robson.ports.clock import Clock
 from robson.ports.detector import Observation
 from robson.ports.feed import MarketFeed
@@ -29,7 +34,10 @@ class FanOut:
     an old low, observed after the stop has followed a later high, would be a false hit.
     """
 
-    def __init__(self, feed: MarketFeed, clock: Clock, stale_after_seconds: float) -> None:
+    def __init__(
+        self, feed: MarketFeed, clock: Clock, stale_after_seconds: float, *, on_gap: Literal["exit", "forgive"] = "exit"
+    ) -> None:
+        """`on_gap` says what a stop does that was crossed by prices it missed, when the price has recovered since."""
         assert stale_after_seconds > 0, stale_after_seconds
         self._feed = feed
         self._clock = clock
@@ -41,6 +49,7 @@ class FanOut:
         self._moved: dict[Attachment, None] = {}
         self._has_moved = trio.Event()
         self._freshness_changed = trio.Event()
+        self._backfill = Backfill(feed, self._caught_up, forgiving=on_gap == "forgive")
 
     # What the feed calls.
 
@@ -51,17 +60,24 @@ class FanOut:
             return False
         if tick.polled:
             quote.price = tick.price
-            hit = [one for one in (*quote.attachments, *quote.ahead) if one.watch.glance(tick.price)]
-            return self._settle_hits(hit, tick)
+            everybody = (*quote.attachments, *quote.ahead, *quote.behind)
+            return self._settle_hits([one for one in everybody if one.watch.glance(tick.price)], tick)
         if not quote.accept(tick):
             return False
-        quote.take(tick, self._clock.monotonic())
+        now = self._clock.monotonic()
+        woke = False
+        if quote.is_broken or quote.is_stale(now, self._stale_after):
+            woke = self._leave_behind(quote, places.fall_behind(quote, tick))
+        quote.take(tick, now)
         if quote.silent_since is not None:
             self._freshness_changed.set()
         if quote.ahead:
-            _join_those_behind(quote, tick.trade_id)
+            places.join(quote, tick)
         hit = self._observe(quote.attachments, tick.price, tick.trade_id)
-        woke = quote.tell_readers(tick)
+        if quote.behind:
+            # Beyond the stop as it stood before the gap it is beyond any later one, too: that need not wait.
+            hit += [one for one in quote.behind if not one.has_seen(tick) and one.watch.glance(tick.price)]
+        woke = quote.tell_readers(tick) or woke
         return self._settle_hits(hit, tick) or woke
 
     def interrupted(self, symbol: str, reason: str) -> None:
@@ -71,6 +87,10 @@ class FanOut:
             quote.interrupt(reason)
 
     # Who is interested in a symbol.
+
+    def has(self, symbol: str) -> bool:
+        """Whether anybody is subscribed to a symbol."""
+        return symbol in self._quotes
 
     async def subscribe(self, symbol: str) -> None:
         """Count one more interest and make sure that the symbol is streamed; raises RuleError `unknown_symbol`."""
@@ -114,51 +134,51 @@ class FanOut:
     # Watches.
 
     def attach(
-        self, symbol: str, watch: Watch, on_hit: Callable[[Tick], None], *, after: int | None = None
+        self,
+        symbol: str,
+        watch: Watch,
+        on_hit: Callable[[Crossing], None],
+        *,
+        seen: Seen | None = None,
+        on_behind: Callable[[], None] = lambda: None,
+        on_replayed: Callable[[Replayed], None] = lambda _replayed: None,
     ) -> Attachment:
-        """Let a watch observe every tick of a subscribed symbol from the next one on.
+        """Let a watch observe every tick of a subscribed symbol from the next one on, or from `seen` on.
 
-        On a hit it is detached, then `on_hit` is called, once; it must not raise. `after` is the last trade id that the
-        watch has already observed, as `catch_up` gives it: the ticks up to it are left out.
+        On a hit it is detached, then `on_hit` is called, once; it must not raise. Prices since `seen` come first: at
+        once where they are kept here, otherwise the watch is behind until `make_up` has read them from the source;
+        `on_behind` tells of a live one that falls behind, `on_replayed` of one that has caught up.
         """
         quote = self._quotes[symbol]
-        attachment = Attachment(symbol, watch, on_hit, after, self._detach)
-        newest = quote.last.trade_id if quote.last is not None else None
-        if after is not None and (newest is None or after > newest):
-            quote.ahead = (*quote.ahead, attachment)
+        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, self._detach)
+        if seen is None:
+            places.go_on(quote, attachment)
+            return attachment
+        if seen.trade_id is None and (before := quote.last_before(self._moment(seen.at))) is not None:
+            # By arrival, not by the venue's event time: the two clocks need not agree.
+            seen = Seen(trade_id=before.trade_id, at=before.at)
+        missed = Missed(seen, seen)
+        if quote.first_kept is not None and missed.joins(quote):
+            self._backfill.make_up(quote, attachment, missed)
         else:
-            quote.attachments = (*quote.attachments, attachment)
+            places.stay_behind(quote, attachment)
+            self._backfill.add(quote, attachment)
         return attachment
 
-    async def catch_up(self, symbol: str, watch: Watch, from_id: int) -> tuple[Tick | None, int | None]:
-        """Let a watch observe the trades from `from_id` up to the newest observed tick.
+    async def make_up(self) -> None:
+        """Bring up the watches that have missed prices, each on its own, until cancelled."""
+        await self._backfill.run()
 
-        Gives the tick that hit it, if any, and the last trade id that it observed, for `attach`: whoever attaches
-        without waiting in between misses nothing and sees nothing twice.
-        """
-        seen = None
-        while True:
-            trades = await self._feed.trades_from(symbol, from_id)
-            for tick in trades:
-                if watch.observe(tick.price, tick.trade_id):
-                    return tick, tick.trade_id
-                seen = tick.trade_id
-            last = self._quotes[symbol].last
-            newest = last.trade_id if last is not None else None
-            if not trades or seen is None or newest is None or seen >= newest:
-                return None, seen
-            from_id = seen + 1
-
-    def recent(self, symbol: str, *, since: datetime) -> list[Tick]:
-        """The kept ticks that came in at `since` (the run's wall clock) or later, oldest first.
-
-        By arrival, not by the venue's event time: the two clocks need not agree.
-        """
-        return self._quotes[symbol].arrived_since(self._moment(since))
+    def seen(self, attachment: Attachment) -> Seen | None:
+        """The last price that a watch has taken into account; None where nothing is known."""
+        quote = self._quotes.get(attachment.symbol)
+        return places.last_seen(quote, attachment) if quote is not None else attachment.seen
 
     def trade_id_before(self, symbol: str, at: datetime) -> int | None:
         """The id of the last kept tick that came in before `at` (the run's wall clock), None where there was none."""
-        return self._quotes[symbol].trade_id_before(self._moment(at))
+        quote = self._quotes.get(symbol)
+        before = quote.last_before(self._moment(at)) if quote is not None else None
+        return before.trade_id if before is not None else None
 
     def _moment(self, at: datetime) -> float:
         return self._clock.monotonic() - (self._clock.now() - at).total_seconds()
@@ -184,7 +204,7 @@ class FanOut:
     def states(self) -> dict[str, FeedState]:
         """Every subscribed symbol's freshness."""
         now = self._clock.monotonic()
-        return {symbol: self._state(quote, now) for symbol, quote in self._quotes.items()}
+        return {symbol: quote.state(now, self._stale_after) for symbol, quote in self._quotes.items()}
 
     def is_stale(self, symbol: str) -> bool:
         """Whether the symbol has had no streamed tick for too long, or is not subscribed at all."""
@@ -236,44 +256,34 @@ class FanOut:
         for attachment in hit:
             if attachment.is_attached:
                 attachment.detach()
-                attachment.on_hit(tick)
+                attachment.on_hit(Crossing.of(tick, attachment.watch))
                 woke = True
         return woke
 
     def _detach(self, attachment: Attachment) -> None:
         self._moved.pop(attachment, None)
-        quote = self._quotes[attachment.symbol]
-        quote.attachments = tuple(one for one in quote.attachments if one is not attachment)
-        quote.ahead = tuple(one for one in quote.ahead if one is not attachment)
+        places.leave(self._quotes[attachment.symbol], attachment)
+
+    def _leave_behind(self, quote: Quote, attachments: Sequence[Attachment]) -> bool:
+        for attachment in attachments:
+            self._backfill.add(quote, attachment)
+            attachment.on_behind()
+        return bool(attachments)
+
+    def _caught_up(self, quote: Quote, attachment: Attachment, has_moved: bool) -> None:
+        places.go_on(quote, attachment)
+        if has_moved:
+            self._moved[attachment] = None
+            self._has_moved.set()
 
     def _lose_interest(self, quote: Quote) -> None:
         quote.interest -= 1
         assert quote.interest >= 0, quote.symbol
         if quote.interest == 0:
             # A watch without ticks would be an exit missed.
-            assert not quote.attachments, f"{quote.symbol} was released with watches attached"
-            assert not quote.ahead, f"{quote.symbol} was released with watches attached"
+            watched = (*quote.attachments, *quote.ahead, *quote.behind)
+            assert not watched, f"{quote.symbol} was released with watches attached"
             del self._quotes[quote.symbol]
 
     def _lock(self, symbol: str) -> trio.Lock:
         return self._locks.setdefault(symbol, trio.Lock())
-
-    def _state(self, quote: Quote, now: float) -> FeedState:
-        age = quote.age(now)
-        return FeedState(
-            last_price=quote.price,
-            trade_id=quote.last.trade_id if quote.last is not None else None,
-            age_seconds=age,
-            stale=quote.is_stale(now, self._stale_after),
-            ticks=quote.ticks,
-            dropped=quote.dropped,
-            interruption=quote.interruption,
-        )
-
-
-def _join_those_behind(quote: Quote, trade_id: int | None) -> None:
-    """Move the watches that had seen more than the stream to the others, once the stream has passed them."""
-    ready = tuple(one for one in quote.ahead if trade_id is None or one.after is None or trade_id > one.after)
-    if ready:
-        quote.attachments = (*quote.attachments, *ready)
-        quote.ahead = tuple(one for one in quote.ahead if one not in ready)

@@ -1,7 +1,7 @@
 """What the fan-out knows of one symbol: the latest price, how old it is, and who is watching."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ import trio
 
 from robson.domain.market import Tick
 from robson.domain.values import Value
-from robson.engine.trailing import Watch
+from robson.feed.attachment import Attachment
 from robson.feed.candles import CandleSeries, ClosedCandle
 
 _CANDLES_KEPT = 1_500
@@ -34,33 +34,6 @@ class FeedState(Value):
     ticks: int
     dropped: int
     interruption: str | None
-
-
-class Attachment:
-    """One watch on one symbol's ticks; it ends when the watch is hit, or with `detach`."""
-
-    __slots__ = ("_on_detach", "after", "is_attached", "on_hit", "symbol", "watch")
-
-    def __init__(
-        self,
-        symbol: str,
-        watch: Watch,
-        on_hit: Callable[[Tick], None],
-        after: int | None,
-        on_detach: Callable[["Attachment"], None],
-    ) -> None:
-        self.symbol = symbol
-        self.watch = watch
-        self.on_hit = on_hit
-        self.after = after
-        self.is_attached = True
-        self._on_detach = on_detach
-
-    def detach(self) -> None:
-        """Observe nothing more; harmless when repeated."""
-        if self.is_attached:
-            self.is_attached = False
-            self._on_detach(self)
 
 
 class CandleReader:
@@ -115,6 +88,9 @@ class Quote:
         # Replaced, never changed in place: an observation walks over the tuple that it began with.
         self.attachments: tuple[Attachment, ...] = ()
         self.ahead: tuple[Attachment, ...] = ()
+        self.behind: tuple[Attachment, ...] = ()
+        # The first tick since the subscription or the last interruption: from there on nothing was missed.
+        self._unbroken_from: Tick | None = None
         self.candle_readers: dict[int, set[CandleReader]] = {}
         self.tick_readers: set[TickReader] = set()
         self._series: dict[int, CandleSeries] = {}
@@ -132,44 +108,70 @@ class Quote:
         """
         return now >= self.arrived_at + stale_after
 
+    def state(self, now: float, stale_after: float) -> FeedState:
+        """How fresh it is."""
+        return FeedState(
+            last_price=self.price,
+            trade_id=self.last.trade_id if self.last is not None else None,
+            age_seconds=self.age(now),
+            stale=self.is_stale(now, stale_after),
+            ticks=self.ticks,
+            dropped=self.dropped,
+            interruption=self.interruption,
+        )
+
     def accept(self, tick: Tick) -> bool:
         """Whether a streamed tick is newer than all before it; otherwise it is counted as dropped."""
-        last = self.last
-        if last is not None:
-            if tick.trade_id is not None and last.trade_id is not None:
-                is_newer = tick.trade_id > last.trade_id
-            else:
-                is_newer = tick.at >= last.at
-            if not is_newer:
-                self.dropped += 1
-                return False
+        if self.last is not None and not _is_newer(tick, self.last):
+            self.dropped += 1
+            return False
         return True
 
     def take(self, tick: Tick, now: float) -> None:
         """Make it the latest."""
         self.last = tick
+        if self._unbroken_from is None:
+            self._unbroken_from = tick
         self._recent.append((now, tick))
         self.price = tick.price
         self.arrived_at = now
         self.ticks += 1
         self.interruption = None
 
-    def arrived_since(self, moment: float) -> list[Tick]:
-        """The kept ticks that came in at `moment` (a reading of the steady clock) or later, oldest first."""
+    def break_off(self) -> None:
+        """Trades may be missing before the next tick."""
+        self._unbroken_from = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the next tick may come after others that are lost."""
+        return self._unbroken_from is None
+
+    @property
+    def kept(self) -> list[Tick]:
+        """The ticks that are kept and after which none was missed, oldest first."""
+        first = self._unbroken_from
         found: list[Tick] = []
-        for arrived_at, tick in reversed(self._recent):
-            if arrived_at < moment:
-                break
-            found.append(tick)
+        if first is not None:
+            for _, tick in reversed(self._recent):
+                found.append(tick)
+                if tick is first:
+                    break
         found.reverse()
         return found
 
-    def trade_id_before(self, moment: float) -> int | None:
-        """The id of the last kept tick that came in before `moment`, None where there was none."""
-        for arrived_at, tick in reversed(self._recent):
-            if arrived_at < moment:
-                return tick.trade_id
-        return None
+    @property
+    def first_kept(self) -> Tick | None:
+        """The oldest of the kept ticks."""
+        first = self._unbroken_from
+        if first is None:
+            return None
+        oldest = self._recent[0][1]
+        return oldest if _is_newer(oldest, first) else first
+
+    def last_before(self, moment: float) -> Tick | None:
+        """The last remembered tick that came in before `moment`, None where there was none."""
+        return next((tick for arrived_at, tick in reversed(self._recent) if arrived_at < moment), None)
 
     def tell_readers(self, tick: Tick) -> bool:
         """Pass the latest tick to candles and readers; True when somebody woke."""
@@ -190,6 +192,7 @@ class Quote:
     def interrupt(self, reason: str) -> None:
         """Ticks are late or lost."""
         self.interruption = reason
+        self.break_off()
         for series in self._series.values():
             series.interrupt()
 
@@ -231,3 +234,9 @@ class Quote:
         for reader in readers or ():
             reader.put(closed)
         return bool(readers)
+
+
+def _is_newer(tick: Tick, other: Tick) -> bool:
+    if tick.trade_id is not None and other.trade_id is not None:
+        return tick.trade_id > other.trade_id
+    return tick.at >= other.at

@@ -9,7 +9,7 @@ import trio
 
 from robson.clock import TapeClock
 from robson.domain.errors import ConfigurationError, RuleError
-from robson.domain.market import Candle, Tick
+from robson.domain.market import Candle, Trades
 from robson.feed.history import History
 from robson.feed.pace import Pace
 from robson.feed.tape import Tape
@@ -72,15 +72,31 @@ class ReplayFeed:
         """The last closed candles of the tape so far, of whole minutes only; none from before its first moment."""
         await trio.lowlevel.checkpoint()
         history = self._history(symbol)
-        if history.last is None:
-            return []
-        silence = timedelta(seconds=trio.current_time() - self._delivered_at[symbol])
-        return history.candles(interval_seconds, count, history.last.at + silence)
+        now = self._now(symbol, history)
+        return history.candles(interval_seconds, count, now) if now is not None else []
 
-    async def trades_from(self, symbol: str, trade_id: int) -> Sequence[Tick]:
-        """Those of the last 20,000 delivered trades with ids from `trade_id` on, oldest first."""
+    async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
+        """Candles of the tape so far that end after `since`, of whole minutes only, with the forming one."""
+        await trio.lowlevel.checkpoint()
+        history = self._history(symbol)
+        now = self._now(symbol, history)
+        return history.candles_since(interval_seconds, since, now) if now is not None else []
+
+    async def trades_from(self, symbol: str, trade_id: int) -> Trades:
+        """Those of the last 20,000 delivered trades with ids from `trade_id` on."""
         await trio.lowlevel.checkpoint()
         return self._history(symbol).trades_from(trade_id)
+
+    async def trades_since(self, symbol: str, at: datetime) -> Trades:
+        """Those of the last 20,000 delivered trades that happened at `at` or later."""
+        await trio.lowlevel.checkpoint()
+        return self._history(symbol).trades_since(at)
+
+    def _now(self, symbol: str, history: History) -> datetime | None:
+        """The tape's present moment, None before the symbol's first trade."""
+        if history.last is None:
+            return None
+        return history.last.at + timedelta(seconds=trio.current_time() - self._delivered_at[symbol])
 
     async def _play(self, market: Market) -> None:
         never = trio.Event()

@@ -9,7 +9,7 @@ import trio
 
 from robson.clock import RunClock, TapeClock
 from robson.domain.instrument import Instrument
-from robson.domain.market import Candle, Tick
+from robson.domain.market import Candle, Tick, Trades
 from robson.feed.history import History
 from robson.feed.pace import Pace
 from robson.feed.walk import Step, Walk, past_minutes
@@ -86,10 +86,21 @@ class SyntheticFeed:
         book = self._book(symbol)
         return book.candles(interval_seconds, count, book.time_at(trio.current_time()))
 
-    async def trades_from(self, symbol: str, trade_id: int) -> Sequence[Tick]:
-        """Those of the last 20,000 delivered trades with ids from `trade_id` on, oldest first."""
+    async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
+        """Candles that end after `since`, of whole minutes only, with the forming one."""
+        await trio.lowlevel.checkpoint()
+        book = self._book(symbol)
+        return book.candles_since(interval_seconds, since, book.time_at(trio.current_time()))
+
+    async def trades_from(self, symbol: str, trade_id: int) -> Trades:
+        """Those of the last 20,000 delivered trades with ids from `trade_id` on; of earlier runs there are none."""
         await trio.lowlevel.checkpoint()
         return self._book(symbol).history.trades_from(trade_id)
+
+    async def trades_since(self, symbol: str, at: datetime) -> Trades:
+        """Those of the last 20,000 delivered trades that happened at `at` or later."""
+        await trio.lowlevel.checkpoint()
+        return self._book(symbol).history.trades_since(at)
 
     def _next_book(self) -> "_Book | None":
         while self._due:
@@ -152,10 +163,18 @@ class _Book:
 
     def candles(self, interval_seconds: int, count: int, until: datetime) -> Sequence[Candle]:
         """The last `count` candles that closed by `until`."""
+        self._learn_past()
+        return self.history.candles(interval_seconds, count, until)
+
+    def candles_since(self, interval_seconds: int, since: datetime, until: datetime) -> Sequence[Candle]:
+        """Every candle that ends after `since`, up to `until`."""
+        self._learn_past()
+        return self.history.candles_since(interval_seconds, since, until)
+
+    def _learn_past(self) -> None:
         if not self._knows_past:
             self._knows_past = True
             self.history.precede(past_minutes(self._seed, self._instrument, self._first_minute, _PAST_MINUTES))
-        return self.history.candles(interval_seconds, count, until)
 
     def pause(self) -> None:
         """Stop being delivered."""

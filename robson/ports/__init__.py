@@ -4,6 +4,7 @@ from robson.ports.clock import Clock
 from robson.ports.detector import DetectedSignal, Detector, Observation, Parameter
 from robson.ports.feed import Market, MarketFeed
 from robson.ports.journal import Commit, Fill, Intent, Journal, PairRecord, Recovery
+from robson.ports.seal import Seal
 from robson.ports.venue import OrderReport, OrderRequest, Venue
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "PairRecord",
     "Parameter",
     "Recovery",
+    "Seal",
     "Venue",
 ]

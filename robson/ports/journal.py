@@ -53,6 +53,8 @@ class PairRecord(Value):
     `surplus_base` is what shorts have bought beyond their own debt while others were there: it has repaid theirs.
     `carried_base` and `carried_quote` are principal that no live position borrowed and that nothing was free to repay:
     a neighbour's loss, or the first hour's interest of a loan without its order. The last one out repays it.
+    `handed_base` and `handed_quote` are principal that is the trader's own: released, or borrowed by hand; nobody here
+    repays it. Trades up to `judged_trade_id` are accounted for, ours or not.
     """
 
     symbol: str
@@ -62,6 +64,32 @@ class PairRecord(Value):
     surplus_base: Decimal = ZERO
     carried_base: Decimal = ZERO
     carried_quote: Decimal = ZERO
+    handed_base: Decimal = ZERO
+    handed_quote: Decimal = ZERO
+    judged_trade_id: int = 0
+
+
+class Twin(Value):
+    """Another place at which this journal was opened; two daemons on two copies would look after the same positions.
+
+    `in_use` is whether a daemon holds it now, None where that cannot be known: on another machine.
+    """
+
+    place: str
+    in_use: bool | None
+    told: str
+    host: str = ""
+
+
+class Archiving(Protocol):
+    """Events that are in a file already, and still in the journal."""
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """What goes into the log: the file, first_seq and last_seq."""
+
+    def finish(self) -> None:
+        """Take them out of the journal; raises JournalUnwritable. Before it nothing has happened to them."""
 
 
 class Commit(Value):
@@ -107,6 +135,27 @@ class Journal(Protocol):
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         """Write trailing_stop_updated facts cheaply: a crash may lose the last of them, never reorder them."""
 
+    def upkeep(self) -> str | None:
+        """Called every few seconds: raises JournalUnwritable where a commit would, without writing.
+
+        Gives a remark for the operator, or None.
+        """
+
+    def twin(self) -> Twin | None:
+        """Whether a copy of the journal is, or may be, in use elsewhere; raises JournalUnusable."""
+
+    def oldest_seq(self) -> int:
+        """The first seq that `events` can give, 1 before the first event."""
+
+    def archive_oldest(self, keep: int) -> Archiving | None:
+        """Copy the oldest events to a file, durably; None when there are too few beyond `keep`, or when one is needed.
+
+        Raises StorageError, and leaves the journal as it was.
+        """
+
+    def reopen(self) -> None:
+        """Open for writing what could only be read at start; raises JournalUnwritable. Otherwise nothing to do."""
+
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
     ) -> Sequence[Recorded]:
@@ -117,6 +166,9 @@ class Journal(Protocol):
 
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.instrument import Instrument
 from robson.domain.values import ClientOrderId, OrderSide, Role, Value
 
@@ -80,6 +80,12 @@ class Venue(Protocol):
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """The newest order with this id; None when the venue says that it does not exist (which may be lag)."""
 
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        """All orders on the pair that were placed since a time, oldest first, whatever became of them."""
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """The order with the venue's own id, whoever placed it; None when the venue says that it does not exist."""
+
     async def trades(
         self,
         symbol: str,
@@ -98,3 +104,6 @@ class Venue(Protocol):
 
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
         """The interest charged on the pair since a time, oldest first."""
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        """The forced liquidations of the pair's account since a time, oldest first."""

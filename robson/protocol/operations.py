@@ -87,6 +87,12 @@ class Operations(Protocol):
     async def close(self, request: ask.CloseRequest, caller: Caller, ticket: Ticket | None) -> give.CloseResult:
         """Begin or join an exit and wait for it, at most 30 seconds."""
 
+    async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
+        """Take a holding over; seals its ticket in the commit that creates the position."""
+
+    async def release(self, request: ask.ReleaseRequest, caller: Caller, ticket: Ticket | None) -> give.ReleaseResult:
+        """Hand a position back; seals its ticket in the commit that closes it."""
+
     async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
         """Latch, then disarm and close everything."""
 
@@ -95,6 +101,9 @@ class Operations(Protocol):
 
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         """At most `limit` committed rows with seq >= from_seq, ascending; an unknown position has none."""
+
+    def oldest_seq(self) -> int:
+        """The first seq that `read_events` can give, 1 before the first."""
 
     def last_seq(self) -> int:
         """The newest committed seq, 0 before the first."""

@@ -6,8 +6,8 @@ from typing import Annotated, dataclass_transform
 import msgspec
 from msgspec import Meta
 
-from robson.domain.errors import RuleError
-from robson.domain.values import CAPITAL, RISK_PERCENT, SYMBOL, Side, parse_amount
+from robson.domain.values import Side, parse_amount
+from robson.protocol.checks import check_account, read_capital, read_risk_percent, set_symbol
 from robson.protocol.fields import (
     Amount,
     IdempotencyKey,
@@ -19,8 +19,6 @@ from robson.protocol.fields import (
     SignalId,
     SymbolText,
 )
-
-_SHOWN_MAX = 40
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -86,10 +84,10 @@ class PlanRequest(Request, tag="plan"):
     ] = None
 
     def __post_init__(self) -> None:
-        _set_symbol(self, self.symbol)
+        set_symbol(self, self.symbol)
         parse_amount("entry_price", self.entry_price)
         parse_amount("stop_price", self.stop_price)
-        _check_account(self.capital, self.risk_percent)
+        check_account(self.capital, self.risk_percent)
 
     @property
     def entry_price_decimal(self) -> Decimal:
@@ -104,12 +102,12 @@ class PlanRequest(Request, tag="plan"):
     @property
     def capital_decimal(self) -> Decimal | None:
         """Capital in quote, None for the account's default."""
-        return _capital(self.capital)
+        return read_capital(self.capital)
 
     @property
     def risk_percent_decimal(self) -> Decimal | None:
         """Percent of capital at risk, None for the account's default."""
-        return _risk_percent(self.risk_percent)
+        return read_risk_percent(self.risk_percent)
 
 
 class ArmRequest(Mutation, tag="arm"):
@@ -125,18 +123,18 @@ class ArmRequest(Mutation, tag="arm"):
     params: Annotated[Params, Meta(description="the strategy's parameters by name, all as strings")] = {}
 
     def __post_init__(self) -> None:
-        _set_symbol(self, self.symbol)
-        _check_account(self.capital, self.risk_percent)
+        set_symbol(self, self.symbol)
+        check_account(self.capital, self.risk_percent)
 
     @property
     def capital_decimal(self) -> Decimal | None:
         """Capital in quote, None for the account's default."""
-        return _capital(self.capital)
+        return read_capital(self.capital)
 
     @property
     def risk_percent_decimal(self) -> Decimal | None:
         """Percent of capital at risk, None for the account's default."""
-        return _risk_percent(self.risk_percent)
+        return read_risk_percent(self.risk_percent)
 
 
 class SignalRequest(Mutation, tag="signal"):
@@ -183,6 +181,55 @@ class CloseRequest(Mutation, tag="close"):
     position_id: Annotated[Name, Meta(description="a position that is Entering, Active, Exiting or in Error")]
 
 
+class AdoptRequest(Mutation, tag="adopt"):
+    """Take over what the pair's account holds already (long) or owes (short), behind a trailing stop; no order is sent.
+
+    It must be there beyond what other positions own. The position is Active at once, strategy `adopted`; its events are
+    position_armed, entry_signal_received and entry_filled with empty order ids. A debt in quote goes with a long as far
+    as its value.
+    """
+
+    symbol: Annotated[SymbolText, Meta(description="the pair; lower case is accepted")]
+    side: Annotated[Side, Meta(description="long: base that is held; short: base that is owed")]
+    quantity: Annotated[Amount, Meta(description="base, above 0")]
+    stop_price: Annotated[Amount, Meta(description="the technical stop, quote per base")]
+    entry_price: Annotated[
+        Amount | None, Meta(description="quote per base, what profit is counted from; the present price if omitted")
+    ] = None
+
+    def __post_init__(self) -> None:
+        set_symbol(self, self.symbol)
+        parse_amount("quantity", self.quantity)
+        parse_amount("stop_price", self.stop_price)
+        if self.entry_price is not None:
+            parse_amount("entry_price", self.entry_price)
+
+    @property
+    def quantity_decimal(self) -> Decimal:
+        """What is handed over, base."""
+        return parse_amount("quantity", self.quantity)
+
+    @property
+    def stop_price_decimal(self) -> Decimal:
+        """The technical stop, quote per base."""
+        return parse_amount("stop_price", self.stop_price)
+
+    @property
+    def entry_price_decimal(self) -> Decimal | None:
+        """What it cost, quote per base; None for the present price."""
+        return None if self.entry_price is None else parse_amount("entry_price", self.entry_price)
+
+
+class ReleaseRequest(Mutation, tag="release"):
+    """Hand a position back: no order is sent, its stop is watched no more, and what it holds or owes is the trader's.
+
+    The position is Closed, reason `released`; what is still there counts at its entry price. Other positions on the
+    pair neither sell that holding nor repay that debt.
+    """
+
+    position_id: Annotated[Name, Meta(description="a position that is Active, or in Error after its entry")]
+
+
 class PanicRequest(Mutation, tag="panic"):
     """Latch first, so that nothing enters any more; then disarm what is Armed and close what is in the market."""
 
@@ -195,7 +242,7 @@ class EventsRequest(Request, tag="events"):
     """Events and notices as the journal keeps them, ascending, without gaps."""
 
     position_id: Annotated[Name | None, Meta(description="this position's only")] = None
-    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; 1 if omitted")] = None
+    from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; oldest_seq if omitted")] = None
     limit: Annotated[Limit | None, Meta(description="at most so many; 10,000 if omitted")] = None
 
 
@@ -210,7 +257,16 @@ class SubscribeRequest(Request, tag="subscribe"):
     types: Annotated[tuple[Name, ...] | None, Meta(description="only these events and notices; all if omitted")] = None
 
 
-AnyMutation = ArmRequest | SignalRequest | DisarmRequest | CloseRequest | PanicRequest | ResumeRequest
+AnyMutation = (
+    ArmRequest
+    | SignalRequest
+    | DisarmRequest
+    | CloseRequest
+    | AdoptRequest
+    | ReleaseRequest
+    | PanicRequest
+    | ResumeRequest
+)
 AnyRequest = (
     AnyMutation
     | HelloRequest
@@ -223,29 +279,3 @@ AnyRequest = (
     | EventsRequest
     | SubscribeRequest
 )
-
-
-def _set_symbol(request: Request, symbol: str) -> None:
-    # Beyond ASCII, upper() can turn another word into a symbol.
-    upper = symbol.upper() if symbol.isascii() else symbol
-    if not SYMBOL.fullmatch(upper):
-        shown = symbol if len(symbol) <= _SHOWN_MAX else symbol[: _SHOWN_MAX - 3] + "..."
-        raise RuleError(
-            "unknown_symbol",
-            f"symbol was {shown!r}, which must be 5 to 20 letters and digits",
-            hint="base and quote without a separator, such as BTCUSDT",
-        )
-    msgspec.structs.force_setattr(request, "symbol", upper)
-
-
-def _check_account(capital: str | None, risk_percent: str | None) -> None:
-    _capital(capital)
-    _risk_percent(risk_percent)
-
-
-def _capital(text: str | None) -> Decimal | None:
-    return None if text is None else parse_amount("capital", text, CAPITAL)
-
-
-def _risk_percent(text: str | None) -> Decimal | None:
-    return None if text is None else parse_amount("risk_percent", text, RISK_PERCENT)

@@ -12,6 +12,9 @@ Mode = Literal["paper", "live"]
 DaemonState = Literal["recovering", "degraded", "live"]
 
 
+_OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
+
+
 class Result(Value):
     """What a command gives."""
 
@@ -129,6 +132,10 @@ class StatusResult(Result):
     feed: Annotated[dict[str, FeedView], Meta(description="by symbol")]
     unprotected_seconds: float
     positions: tuple[PositionView, ...]
+    time_to_protected_seconds: Annotated[
+        float | None,
+        Meta(description="from the start of the process until every stop was rebuilt and watched; null before that"),
+    ] = None
 
 
 class PlanResult(Result, kw_only=True):
@@ -183,6 +190,26 @@ class CloseResult(Result):
     detail: str = ""
 
 
+class AdoptResult(Result):
+    """The position that stands behind its stop now; prices in quote per base."""
+
+    position_id: str
+    quantity: Annotated[Decimal, Meta(description="base")]
+    entry_price: Annotated[Decimal, Meta(description="the request's, or the present price")]
+    trailing_stop: Decimal
+    borrowed: Annotated[dict[str, Decimal], Meta(description="the debt that goes with it, by asset")]
+
+
+class ReleaseResult(Result):
+    """The position is Closed, reason released."""
+
+    position_id: str
+    symbol: str
+    side: Literal["long", "short"]
+    quantity: Annotated[Decimal, Meta(description="base that is the trader's now: held for a long, owed for a short")]
+    owed: Annotated[dict[str, Decimal], Meta(description="principal that is the trader's now, by asset")]
+
+
 class PanicOutcome(Result):
     """What became of one position."""
 
@@ -220,9 +247,11 @@ class EventsResult(Result):
     events: tuple[EventLine, ...]
     next_seq: Annotated[int, Meta(description="from_seq of the next page")]
     last_seq: Annotated[int, Meta(description="the newest committed seq, 0 before the first")]
+    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
 
 
 class SubscribeResult(Result):
     """The subscription stands; event lines follow."""
 
     from_seq: int
+    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1

@@ -12,6 +12,7 @@ from robson.domain.errors import JournalUnusable, StorageError
 from robson.domain.values import Value
 from robson.ports.clock import Clock
 from robson.store.database import JournalFile
+from robson.store.folding import Folding
 from robson.store.lock import StateLock
 from robson.store.rows import read_time
 
@@ -36,6 +37,7 @@ class Contents(Value):
     mode: str
     events: int
     last_seq: int
+    oldest_seq: int
     newest_at: datetime | None
     size: int
     open_positions: tuple[OpenPosition, ...] = ()
@@ -119,6 +121,7 @@ def _check(copy: Path, origin: Path) -> Contents:
                 f"row {row} of {table} points to nothing in {parent}"
                 for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check")
             ]
+            faults = faults or _faults_of_events(connection)
             if faults:
                 told = "; ".join(faults[:_FAULTS_TOLD])
                 raise JournalUnusable(f"the journal {origin} was damaged ({len(faults)} faults): {told}")
@@ -127,8 +130,23 @@ def _check(copy: Path, origin: Path) -> Contents:
         raise JournalUnusable(f"the journal {origin} was damaged: {error}") from error
 
 
+def _faults_of_events(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite does not know: a sequence with gaps, or an open position that its events do not make."""
+    events, oldest, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").fetchone()
+    faults = [] if not events or last - oldest + 1 == events else [f"{last - oldest + 1 - events} events were missing"]
+    folding = Folding(connection)
+    for (position_id,) in connection.execute("SELECT position_id FROM positions WHERE state <> 'Closed'").fetchall():
+        try:
+            _, position = folding.fold(position_id)
+        except JournalUnusable as error:
+            faults.append(str(error))
+        else:
+            faults += [f"position {position_id} had no events"] if position is None else []
+    return faults
+
+
 def _contents(connection: sqlite3.Connection, size: int) -> Contents:
-    events, last_seq = connection.execute("SELECT count(*), max(seq) FROM events").fetchone()
+    events, last_seq, oldest = connection.execute("SELECT count(*), max(seq), min(seq) FROM events").fetchone()
     newest = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     mode = connection.execute("SELECT value FROM meta WHERE key = 'mode'").fetchone()
     positions = connection.execute(
@@ -138,6 +156,7 @@ def _contents(connection: sqlite3.Connection, size: int) -> Contents:
         mode=mode[0] if mode else "",
         events=events,
         last_seq=last_seq or 0,
+        oldest_seq=oldest or 1,
         newest_at=read_time(newest[0]) if newest else None,
         size=size,
         open_positions=tuple(

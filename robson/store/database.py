@@ -15,10 +15,14 @@ from robson.store.migrations import APPLICATION_ID, known_names, migrations
 # Somebody reading the file with another tool may hold a lock for a moment; nobody waits longer than this for it,
 # because nothing else runs meanwhile.
 BUSY_SECONDS = 0.2
-# A checkpoint copies this many pages of 4 KiB from the write-ahead log into the file, within one commit.
+# From so many pages of 4 KiB on, `tidy` copies the write-ahead log into the file: between decisions, not within one.
 CHECKPOINT_PAGES = 1000
-# After a burst the log is cut back to this size at the next checkpoint.
-LOG_BYTES_MAX = 16 * 1024 * 1024
+# A burst that outruns `tidy` is copied within a commit.
+CHECKPOINT_PAGES_MAX = 4000
+# SQLite begins the log anew once all of it was copied, and cuts the file back to this size then.
+LOG_BYTES_MAX = CHECKPOINT_PAGES * 4096
+# A log that is longer than this is told of: somebody reads the journal in a transaction that does not end.
+LOG_BYTES_TOLD = 64 * 1024 * 1024
 OLDEST_SQLITE = (3, 37, 0)
 
 
@@ -52,7 +56,7 @@ class JournalFile:
             for pragma in (
                 "synchronous = FULL",
                 "foreign_keys = ON",
-                f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+                f"wal_autocheckpoint = {CHECKPOINT_PAGES_MAX}",
                 f"journal_size_limit = {LOG_BYTES_MAX}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
@@ -84,6 +88,15 @@ class JournalFile:
                 raise JournalUnusable(f"the journal {path} was of an older schema; it must be opened for writing once")
         return cls(path, connection, read_only=True)
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What tells the file by this name from another one; None where there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def migrate(self) -> None:
         """Apply the schema's pending steps; to be called inside `write`."""
         migrations.apply(_utils(self.connection))
@@ -109,7 +122,8 @@ class JournalFile:
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._give_up()
-            raise JournalUnwritable(f"the journal {self.path} could not be written: {_reason(error)}") from error
+            told = f"the journal {self.path} could not be written: {_reason(error)}{_why_not(self.path)}"
+            raise JournalUnwritable(told) from error
         except BaseException:
             self._give_up()
             raise
@@ -123,6 +137,35 @@ class JournalFile:
             raise JournalUnusable(f"the journal {self.path} could not be read: {error}") from error
         except (sqlite3.Error, OSError, ValueError, ArithmeticError) as error:
             raise JournalUnusable(f"the journal {self.path} could not be read: {_reason(error)}") from error
+
+    @contextmanager
+    def attended(self) -> Iterator[sqlite3.Connection]:
+        """Look at the file as before a write, without writing; raises JournalUnwritable."""
+        if self.read_only:
+            raise JournalUnwritable(f"the journal {self.path} was opened for reading only")
+        try:
+            self._refuse_replaced()
+            yield self.connection
+        except (sqlite3.Error, OSError) as error:
+            raise JournalUnwritable(f"the journal {self.path} could not be used: {_reason(error)}") from error
+
+    def tidy(self) -> str | None:
+        """Copy a long log into the file, as far as no reader needs it; tells of one that grows all the same."""
+        if self.read_only or self._log_bytes() <= LOG_BYTES_MAX:
+            return None
+        # The log is as good as the file: what cannot be copied now is copied later.
+        with suppress(sqlite3.Error):
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        size = self._log_bytes()
+        if size < LOG_BYTES_TOLD:
+            return None
+        return f"its log was {size:,} bytes long: somebody reads the journal in a transaction that does not end"
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
     def watch_place(self) -> None:
         """From now on refuse to write once the file or its log was deleted or replaced by name."""
@@ -211,7 +254,8 @@ def _opening(path: Path, connection: sqlite3.Connection | None = None) -> Iterat
         if connection is not None:
             connection.close()
         if isinstance(error, (sqlite3.Error, OSError)):
-            raise JournalUnusable(f"the journal {path} could not be opened: {_reason(error)}") from error
+            told = f"the journal {path} could not be opened: {_reason(error)}{_why_not(path)}"
+            raise JournalUnusable(told) from error
         raise
 
 
@@ -219,3 +263,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
+
+
+def _why_not(path: Path) -> str:
+    """What the file system says of a file of which SQLite only says that it cannot."""
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return " (its file system was mounted read-only)"
+    except OSError:
+        return ""
+    allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    return " (permission denied)" if os.access(path, os.F_OK, effective_ids=True) and not allowed else ""

@@ -3,6 +3,7 @@
 import os
 import socket
 import sqlite3
+from dataclasses import dataclass
 
 from robson.domain.errors import JournalUnusable
 from robson.ports.clock import Clock
@@ -25,18 +26,37 @@ def refuse_other_mode(file: JournalFile, mode: str) -> None:
         )
 
 
-def begin(file: JournalFile, *, mode: str, clock: Clock, machine_id: str, version: str) -> int:
-    """Bring the schema up to date and append this opening; gives its number."""
-    now = time_text(clock.now())
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who opens the journal, for which mode."""
+
+    mode: str
+    clock: Clock
+    machine_id: str
+    version: str
+
+
+def begin(file: JournalFile, opening: Opening, *, after: tuple[int, int] | None = None) -> int:
+    """Bring the schema up to date and append this opening; gives its number.
+
+    Raises JournalUnusable when `after` is not the last seq and epoch: somebody has written since they were read.
+    """
+    now, place = time_text(opening.clock.now()), str(file.path.resolve())
     with file.write(durable=True) as connection:
         file.migrate()
+        if after is not None and last(connection) != after:
+            raise JournalUnusable(
+                f"the journal {file.path} was written by {opener(connection)} since it was read; start the daemon again"
+            )
         connection.executemany(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING", [("mode", mode), ("created_at", now)]
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [("mode", opening.mode), ("created_at", now)],
         )
         epoch = last(connection)[1] + 1
         connection.execute(
-            "INSERT INTO epochs (epoch, started_at, pid, host, machine_id, version) VALUES (?, ?, ?, ?, ?, ?)",
-            (epoch, now, os.getpid(), socket.gethostname(), machine_id, version),
+            "INSERT INTO epochs (epoch, started_at, pid, host, machine_id, version, place) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (epoch, now, os.getpid(), socket.gethostname(), opening.machine_id, opening.version, place),
         )
     return epoch
 

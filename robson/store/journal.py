@@ -5,28 +5,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
-from robson.domain.codec import decode, encode
+from robson.domain.codec import encode
 from robson.domain.errors import JournalUnusable, JournalUnwritable
 from robson.domain.events import Fact, TrailingStopUpdated
 from robson.domain.position import Position
-from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
-from robson.ports.journal import Commit, Fill, Intent, Recovery
-from robson.store import epochs, projection, rows, sequence
+from robson.ports.journal import Commit, Fill, Recovery, Twin
+from robson.store import archive, epochs, projection, rows, sequence
 from robson.store.database import JournalFile
+from robson.store.epochs import Opening
+from robson.store.folding import correct_table
+from robson.store.reading import SELECT_OPEN, Reading
+from robson.store.twins import find_twin
 
 PANIC = "panic"
 
-_EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? ORDER BY seq LIMIT ?"
-_EVENTS_OF_ONE = (
-    "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
-)
-_LIFE = "SELECT seq, at, type, data FROM events WHERE position_id = ? AND seq > ? ORDER BY seq"
-_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
-_ALL = "SELECT position_id FROM positions ORDER BY rowid"
 _OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
 _UPSERT_SNAPSHOT = (
     "INSERT INTO snapshots (position_id, seq, position) VALUES (?, ?, ?) "
@@ -38,15 +33,17 @@ _UPSERT_LATCH = (
 )
 
 
-class SqliteJournal:
+class SqliteJournal(Reading):
     """The Journal port over one SQLite file in WAL mode; one thread, one writer, any number of readers."""
 
-    def __init__(self, file: JournalFile, *, epoch: int, clock: Clock) -> None:
-        self._file = file
+    def __init__(self, file: JournalFile, opening: Opening, epoch: int) -> None:
+        super().__init__(file)
+        self._opening = opening
         self._epoch = epoch
-        self._clock = clock
-        # Open positions as folded so far, each with the seq of its last event; events are immutable, so it never ages.
-        self._folded: dict[str, tuple[int, Position]] = {}
+        self._clock = opening.clock
+        # What a file that can only be read ended with: nobody else may have written to it when it is opened again.
+        self._read_up_to = epochs.last(file.connection)
+        self._identity = file.identity
 
     @classmethod
     def open(
@@ -55,28 +52,54 @@ class SqliteJournal:
         """Open the journal of one mode, creating it where there is none, and begin a new epoch.
 
         With `read_only` an existing journal is opened beside any other process: reads work, writes raise
-        JournalUnwritable, and no epoch begins. Raises JournalUnusable naming path and reason.
+        JournalUnwritable, and no epoch begins until `reopen` succeeds. Raises JournalUnusable naming path and reason.
         """
         assert mode in epochs.MODES, mode
-        file = JournalFile.open_for_reading(path) if read_only else JournalFile.open_for_writing(path)
+        opening = Opening(mode=mode, clock=clock, machine_id=machine_id, version=version)
+        if not read_only:
+            return cls(*_begin(path, opening))
+        file = JournalFile.open_for_reading(path)
         try:
             epochs.refuse_other_mode(file, mode)
-            if read_only:
-                with file.read() as connection:
-                    return cls(file, epoch=epochs.last(connection)[1], clock=clock)
-            epoch = epochs.begin(file, mode=mode, clock=clock, machine_id=machine_id, version=version)
-            file.watch_place()
-        except JournalUnwritable as error:
-            file.close()
-            raise JournalUnusable(str(error)) from error
+            with file.read() as connection:
+                return cls(file, opening, epochs.last(connection)[1] + 1)
         except BaseException:
             file.close()
             raise
-        return cls(file, epoch=epoch, clock=clock)
+
+    def reopen(self) -> None:
+        """Open for writing what could only be read, with the epoch it has been given; raises JournalUnwritable."""
+        if not self._file.read_only:
+            return
+        if self._identity is None or self._file.identity != self._identity:
+            raise JournalUnwritable(f"the journal {self.path} was deleted or replaced since it was read")
+        # SQLite shares the log's index among a process's connections: while one may only read it, none can write.
+        self._file.close()
+        try:
+            file, _, epoch = _begin(self.path, self._opening, after=self._read_up_to)
+        except JournalUnusable as error:
+            # What cannot be read either is told of by the next query, and tried again by the next call of this.
+            with suppress(JournalUnusable):
+                self._take(JournalFile.open_for_reading(self.path))
+            raise JournalUnwritable(str(error)) from error
+        assert epoch == self._epoch, (epoch, self._epoch)
+        self._take(file)
+
+    def twin(self) -> Twin | None:
+        """Whether a copy of the journal is, or may be, in use elsewhere."""
+        with self._file.read() as connection:
+            machine_id = self._opening.machine_id
+            return find_twin(connection, path=self.path, epoch=self._epoch, machine_id=machine_id)
+
+    def upkeep(self) -> str | None:
+        """Raise JournalUnwritable where a write would; move the log into the file; what an operator should know."""
+        with self._file.attended() as connection:
+            self._refuse_later_epoch(connection)
+        return self._file.tidy()
 
     @property
     def epoch(self) -> int:
-        """The number of this opening; read-only: of the latest one for writing."""
+        """The number of this opening; while it can only be read, the one that `reopen` will write down."""
         return self._epoch
 
     @property
@@ -87,12 +110,14 @@ class SqliteJournal:
     def recover(self) -> Recovery:
         """Fold what is open from its events, and correct the positions table where it differs."""
         with self._file.read() as connection:
-            folded = [self._fold(position_id) for (position_id,) in connection.execute(_OPEN).fetchall()]
+            folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(SELECT_OPEN).fetchall()]
             intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
             pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
             latch = connection.execute("SELECT latched FROM latches WHERE name = ?", (PANIC,)).fetchone()
             last_seq, _ = epochs.last(connection)
-            self._correct_table(folded)
+            wrong = self._folding.wrong_rows(folded)
+        if wrong and not self._file.read_only:
+            correct_table(wrong, self._transaction(durable=True))
         return Recovery(
             epoch=self._epoch,
             positions=tuple(position for _, position in folded if position is not None and position.is_open),
@@ -106,7 +131,7 @@ class SqliteJournal:
         """Write one decision durably and return its rows, facts first; raises JournalUnwritable."""
         sequence.check_intents(commit.intents)
         changed = self._advance(commit.facts)
-        sequence.check_positions(commit.positions, changed, self._current)
+        sequence.check_positions(commit.positions, changed, self._folding.current)
         with self._transaction(durable=True) as (connection, last_seq):
             recorded = sequence.record(commit.facts, commit.notices, last_seq=last_seq)
             connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
@@ -115,6 +140,7 @@ class SqliteJournal:
                 projection.UPSERT_POSITION,
                 [projection.position_row(changed[position_id], seq) for position_id, seq in latest.items()],
             )
+            projection.add_unprotected(connection, recorded[len(commit.facts) :])
             connection.executemany(
                 _UPSERT_SNAPSHOT,
                 [
@@ -131,7 +157,7 @@ class SqliteJournal:
                 connection.execute(rows.INSERT_REPLY, rows.reply_row(commit.reply))
             if commit.latch is not None:
                 connection.execute(_UPSERT_LATCH, (PANIC, int(commit.latch), rows.time_text(self._clock.now())))
-        self._remember(changed, latest)
+        self._folding.remember(changed, latest)
         return recorded
 
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
@@ -146,60 +172,25 @@ class SqliteJournal:
                 projection.UPDATE_TRAIL,
                 [projection.trail_row(changed[position_id], seq) for position_id, seq in latest.items()],
             )
-        self._remember(changed, latest)
+        self._folding.remember(changed, latest)
         return recorded
 
-    def events(
-        self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
-    ) -> Sequence[Recorded]:
-        """Committed rows with seq >= from_seq, ascending, at most `limit`."""
-        assert limit >= 0, limit
+    def archive_oldest(self, keep: int) -> "Archiving | None":
+        """Copy the oldest events to a file beside the journal; raises StorageError."""
         with self._file.read() as connection:
-            if position_id is None:
-                found = connection.execute(_EVENTS, (from_seq, limit))
-            else:
-                found = connection.execute(_EVENTS_OF_ONE, (position_id, from_seq, limit))
-            return [rows.read_recorded(row) for row in found]
+            last_seq, _ = epochs.last(connection)
+            directory = self.path.with_name(archive.DIRECTORY)
+            archived = archive.copy_oldest(connection, directory, last_seq=last_seq, keep=keep)
+        return Archiving(self, archived) if archived is not None else None
 
-    def positions(self, *, closed: bool = False) -> Sequence[Position]:
-        """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
-        with self._file.read() as connection:
-            ids = connection.execute(_ALL if closed else _OPEN).fetchall()
-            folded = (self._fold(position_id)[1] for (position_id,) in ids)
-            return [position for position in folded if position is not None and (closed or position.is_open)]
-
-    def position(self, position_id: str) -> Position | None:
-        """One position as last committed, open or closed."""
-        with self._file.read():
-            return self._fold(position_id)[1]
-
-    def intents(self, position_id: PositionId) -> Sequence[Intent]:
-        """Every intent of a position, oldest first."""
-        with self._file.read() as connection:
-            found = connection.execute(f"{rows.SELECT_INTENT} WHERE position_id = ? ORDER BY number", (position_id,))
-            return [rows.read_intent(row) for row in found]
-
-    def fills(self, position_id: PositionId) -> Sequence[Fill]:
-        """Every execution of a position, oldest first."""
-        with self._file.read() as connection:
-            found = connection.execute(
-                f"{rows.SELECT_FILL} WHERE position_id = ? ORDER BY at, trade_id", (position_id,)
-            )
-            return [rows.read_fill(row) for row in found]
-
-    def has_fill(self, symbol: str, trade_id: int) -> bool:
-        """Whether an execution with the venue's trade id is kept."""
-        with self._file.read() as connection:
-            found = connection.execute(
-                "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ? LIMIT 1", (symbol, trade_id)
-            )
-            return found.fetchone() is not None
-
-    def stored_reply(self, key: str) -> StoredReply | None:
-        """The reply kept under an idempotency key."""
-        with self._file.read() as connection:
-            row = connection.execute(rows.SELECT_REPLY, (key,)).fetchone()
-            return rows.read_reply(row) if row else None
+    def drop(self, archived: archive.Archived) -> None:
+        """Take archived events out of the journal; raises JournalUnwritable."""
+        with self._transaction(durable=True) as (connection, _):
+            # In today's shape: from now on this is all that is left of the position here.
+            folded = ((owner, *self._folding.fold(owner)) for owner in archive.owners(connection, archived))
+            kept = [(owner, seq, encode(position).decode()) for owner, seq, position in folded]
+            connection.executemany(_UPSERT_SNAPSHOT, kept)
+            archive.drop(connection, archived, rows.time_text(self._clock.now()))
 
     def close(self) -> None:
         """Move the log into the file and close; whoever cannot be written to is closed all the same."""
@@ -209,67 +200,57 @@ class SqliteJournal:
     def _transaction(self, *, durable: bool) -> Iterator[tuple[sqlite3.Connection, int]]:
         """A transaction of the newest epoch, with the last seq so far."""
         with self._file.write(durable=durable) as connection:
-            last_seq, epoch = epochs.last(connection)
-            if epoch != self._epoch:
-                raise JournalUnwritable(
-                    f"the journal {self.path} was opened again by {epochs.opener(connection)} (epoch {epoch}); "
-                    f"this process holds epoch {self._epoch} and may write no more"
-                )
-            yield connection, last_seq
+            yield connection, self._refuse_later_epoch(connection)
+
+    def _refuse_later_epoch(self, connection: sqlite3.Connection) -> int:
+        """The last seq, unless another process has opened the journal since."""
+        last_seq, epoch = epochs.last(connection)
+        if epoch != self._epoch:
+            raise JournalUnwritable(
+                f"the journal {self.path} was opened again by {epochs.opener(connection)} (epoch {epoch}); "
+                f"this process holds epoch {self._epoch} and may write no more"
+            )
+        return last_seq
 
     def _advance(self, facts: Sequence[Fact]) -> dict[PositionId, Position]:
         try:
-            return sequence.advance(facts, self._current)
+            return sequence.advance(facts, self._folding.current)
         except JournalUnusable as error:
             raise JournalUnwritable(str(error)) from error
 
-    def _current(self, position_id: PositionId) -> Position | None:
-        """The one writer's own memory is always up to date."""
-        known = self._folded.get(position_id)
-        return known[1] if known else self.position(position_id)
 
-    def _fold(self, position_id: str) -> tuple[int, Position | None]:
-        """The seq of a position's last event, and the position: what is known of it already and the events since."""
-        seq, base = self._folded.get(position_id) or self._snapshot(position_id)
-        life = self._file.connection.execute(_LIFE, (position_id, seq))
-        position, last = sequence.fold_rows(PositionId(position_id), life, base=base)
-        seq = max(seq, last)
-        if position is None or not position.is_open:
-            self._folded.pop(position_id, None)
-        else:
-            self._folded[position_id] = (seq, position)
-        return seq, position
+class Archiving:
+    """A run of events in its file, and not yet out of the journal."""
 
-    def _snapshot(self, position_id: str) -> tuple[int, Position | None]:
-        query = "SELECT seq, position FROM snapshots WHERE position_id = ?"
-        row = self._file.connection.execute(query, (position_id,)).fetchone()
-        if row is None:
-            return 0, None
-        try:
-            return row[0], decode(row[1], Position)
-        except msgspec.DecodeError:
-            # Written by a version with another shape; the events tell the same.
-            return 0, None
+    def __init__(self, journal: SqliteJournal, archived: archive.Archived) -> None:
+        self._journal = journal
+        self._archived = archived
 
-    def _remember(self, changed: dict[PositionId, Position], latest: dict[PositionId, int]) -> None:
-        for position_id, position in changed.items():
-            if position.is_open:
-                self._folded[position_id] = (latest[position_id], position)
-            else:
-                self._folded.pop(position_id, None)
+    @property
+    def told(self) -> dict[str, str | int]:
+        """Which events, and where."""
+        archived = self._archived
+        return {"file": archived.file, "first_seq": archived.first_seq, "last_seq": archived.last_seq}
 
-    def _correct_table(self, folded: Sequence[tuple[int, Position | None]]) -> None:
-        wrong = []
-        for seq, position in folded:
-            if position is not None:
-                row = projection.position_row(position, seq)
-                shown = self._file.connection.execute(projection.SELECT_POSITION, (position.position_id,)).fetchone()
-                if shown != row:
-                    wrong.append(row)
-        if wrong and not self._file.read_only:
-            # The table is for people: a disk that refuses this must not keep the daemon from its positions.
-            with suppress(JournalUnwritable), self._transaction(durable=True) as (connection, _):
-                connection.executemany(projection.UPSERT_POSITION, wrong)
+    def finish(self) -> None:
+        """Take the events out of the journal; raises JournalUnwritable."""
+        self._journal.drop(self._archived)
+
+
+def _begin(path: Path, opening: Opening, *, after: tuple[int, int] | None = None) -> tuple[JournalFile, Opening, int]:
+    """Open the file for writing and append this opening; refused when it does not end where `after` says."""
+    file = JournalFile.open_for_writing(path)
+    try:
+        epochs.refuse_other_mode(file, opening.mode)
+        epoch = epochs.begin(file, opening, after=after)
+        file.watch_place()
+    except JournalUnwritable as error:
+        file.close()
+        raise JournalUnusable(str(error)) from error
+    except BaseException:
+        file.close()
+        raise
+    return file, opening, epoch
 
 
 def _latest(recorded: Sequence[Recorded]) -> dict[PositionId, int]:

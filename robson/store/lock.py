@@ -90,6 +90,23 @@ class StateLock:
         self.release()
 
 
+def holder_of(directory: Path) -> str | None:
+    """Who holds the lock of a state directory now; None when nobody does, or nobody can say."""
+    try:
+        descriptor = os.open(directory / FILE_NAME, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return str(_read(descriptor) or "another process")
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _open(path: Path) -> tuple[int, bool]:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600), True

@@ -1,6 +1,7 @@
 """The journal's twin in memory: the same contract without a disk, for tests and simulations."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from robson.domain.errors import JournalUnwritable
 from robson.domain.events import EVENT_TYPES, Fact, TrailingStopUpdated, read_event
@@ -118,6 +119,24 @@ class MemoryJournal:
         self._contents.positions.update(changed)
         return recorded
 
+    def upkeep(self) -> str | None:
+        """Raise JournalUnwritable where a write would."""
+        self._refuse()
+        return None
+
+    def twin(self) -> None:
+        """Memory has no copies."""
+
+    def oldest_seq(self) -> int:
+        """Always the first: memory has no archive."""
+        return 1
+
+    def archive_oldest(self, keep: int) -> None:
+        """Memory has no archive."""
+
+    def reopen(self) -> None:
+        """Nothing to do."""
+
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
     ) -> Sequence[Recorded]:
@@ -135,6 +154,11 @@ class MemoryJournal:
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
         return self._contents.positions.get(PositionId(position_id))
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
+        rows = (row for row in self._contents.events if row.position_id == position_id)
+        return sum((sequence.unprotected_seconds(row) for row in rows), Decimal(0))
 
     def intents(self, position_id: PositionId) -> Sequence[Intent]:
         """Every intent of a position, oldest first."""

@@ -1,6 +1,11 @@
 """The journal's schema as a list of steps, each applied once and recorded in the file."""
 
+import json
+from decimal import Decimal
+
 from sqlite_utils import Database, Migrations
+
+from robson.domain.values import plain
 
 # SQLite keeps this number in the file's header, so that `file` and a wrong path are told apart from a journal: "Robs".
 APPLICATION_ID = 0x526F6273
@@ -152,6 +157,46 @@ def m003_carried_debts_of_pairs(db: Database) -> None:
     """Remember what departed positions have left owed on a pair that others go on with."""
     for asset in ("base", "quote"):
         db.conn.execute(f"ALTER TABLE pairs ADD COLUMN carried_{asset} TEXT NOT NULL DEFAULT '0'")
+
+
+@migrations()
+def m004_places_of_epochs(db: Database) -> None:
+    """Remember where the journal was opened, so that a copy knows that it is one."""
+    db.conn.execute("ALTER TABLE epochs ADD COLUMN place TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m005_unprotected_time_of_positions(db: Database) -> None:
+    """Keep the unprotected time with the position: its notices may be archived, and are many to add up."""
+    db.conn.execute("ALTER TABLE positions ADD COLUMN unprotected_seconds TEXT NOT NULL DEFAULT '0'")
+    told = "SELECT position_id, data FROM events WHERE type = 'unprotected' AND position_id IS NOT NULL"
+    seconds: dict[str, Decimal] = {}
+    for position_id, data in db.conn.execute(told):
+        seconds[position_id] = seconds.get(position_id, Decimal(0)) + Decimal(json.loads(data).get("seconds", "0"))
+    sums = [(plain(total), position_id) for position_id, total in seconds.items()]
+    db.conn.executemany("UPDATE positions SET unprotected_seconds = ? WHERE position_id = ?", sums)
+
+
+@migrations()
+def m006_archives(db: Database) -> None:
+    """Remember which events are in which file."""
+    db.conn.execute(
+        """CREATE TABLE archives (
+            first_seq INTEGER PRIMARY KEY,
+            last_seq INTEGER NOT NULL,
+            file TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            at TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m007_what_is_the_traders_on_pairs(db: Database) -> None:
+    """Remember which debts of a pair are the trader's own, and up to which trade others' orders are judged."""
+    for asset in ("base", "quote"):
+        db.conn.execute(f"ALTER TABLE pairs ADD COLUMN handed_{asset} TEXT NOT NULL DEFAULT '0'")
+    db.conn.execute("ALTER TABLE pairs ADD COLUMN judged_trade_id INTEGER NOT NULL DEFAULT 0")
 
 
 def known_names() -> tuple[str, ...]:

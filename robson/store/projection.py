@@ -1,12 +1,17 @@
 """The positions table: one readable row a position, made from its state and never read back into one."""
 
+import sqlite3
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import assert_never
 
 from robson.domain.codec import to_wire
 from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, Position
+from robson.domain.sequence import Recorded
 from robson.domain.values import plain
 from robson.store.rows import Row, json_text, time_text
+from robson.store.sequence import UNPROTECTED
+from robson.store.sequence import unprotected_seconds as told_seconds
 
 COLUMNS = (
     "position_id",
@@ -42,6 +47,8 @@ UPSERT_POSITION = (
     f"INSERT INTO positions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
     "ON CONFLICT (position_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 )
+_SELECT_UNPROTECTED = "SELECT unprotected_seconds FROM positions WHERE position_id = ?"
+_UPDATE_UNPROTECTED = "UPDATE positions SET unprotected_seconds = ? WHERE position_id = ?"
 # A ratchet touches nothing else.
 UPDATE_TRAIL = "UPDATE positions SET trailing_stop = ?, extreme = ?, last_seq = ? WHERE position_id = ?"
 
@@ -87,6 +94,20 @@ def trail_row(position: Position, last_seq: int) -> Row:
     """The parameters of UPDATE_TRAIL."""
     assert position.trail is not None, position.position_id
     return plain(position.trail.stop), plain(position.trail.extreme), last_seq, position.position_id
+
+
+def add_unprotected(connection: sqlite3.Connection, notices: Iterable[Recorded]) -> None:
+    """Add to each position the unprotected time that its notices tell."""
+    for row in notices:
+        if row.type == UNPROTECTED and row.position_id is not None:
+            total = unprotected_seconds(connection, row.position_id) + told_seconds(row)
+            connection.execute(_UPDATE_UNPROTECTED, (plain(total), row.position_id))
+
+
+def unprotected_seconds(connection: sqlite3.Connection, position_id: str) -> Decimal:
+    """The unprotected time of a position (s), 0 of an unknown one."""
+    row = connection.execute(_SELECT_UNPROTECTED, (position_id,)).fetchone()
+    return Decimal(row[0]) if row else Decimal(0)
 
 
 def _money(amount: Decimal | None) -> str | None:

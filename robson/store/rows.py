@@ -65,11 +65,21 @@ INSERT_FILL = (
     "ON CONFLICT (symbol, trade_id, order_side) DO NOTHING"
 )
 
-_PAIR_AMOUNTS = ("baseline_base", "baseline_quote", "dust_base", "surplus_base", "carried_base", "carried_quote")
-SELECT_PAIR = f"SELECT symbol, {', '.join(_PAIR_AMOUNTS)} FROM pairs ORDER BY symbol"
+_PAIR_AMOUNTS = (
+    "baseline_base",
+    "baseline_quote",
+    "dust_base",
+    "surplus_base",
+    "carried_base",
+    "carried_quote",
+    "handed_base",
+    "handed_quote",
+)
+_PAIR_COLUMNS = ("symbol", *_PAIR_AMOUNTS, "judged_trade_id")
+SELECT_PAIR = f"SELECT {', '.join(_PAIR_COLUMNS)} FROM pairs ORDER BY symbol"
 UPSERT_PAIR = (
-    f"INSERT INTO pairs (symbol, {', '.join(_PAIR_AMOUNTS)}) VALUES (?{', ?' * len(_PAIR_AMOUNTS)}) "
-    f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{amount} = excluded.{amount}' for amount in _PAIR_AMOUNTS)}"
+    f"INSERT INTO pairs ({', '.join(_PAIR_COLUMNS)}) VALUES ({', '.join('?' * len(_PAIR_COLUMNS))}) "
+    f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _PAIR_COLUMNS[1:])}"
 )
 
 SELECT_REPLY = "SELECT key, body_digest, reply, at FROM replies WHERE key = ?"
@@ -195,12 +205,14 @@ def read_fill(row: Row) -> Fill:
 
 def pair_row(pair: PairRecord) -> Row:
     """The row of one pair."""
-    return pair.symbol, *(plain(getattr(pair, amount)) for amount in _PAIR_AMOUNTS)
+    return pair.symbol, *(plain(getattr(pair, amount)) for amount in _PAIR_AMOUNTS), pair.judged_trade_id
 
 
 def read_pair(row: Row) -> PairRecord:
     """One row of SELECT_PAIR."""
-    return PairRecord(symbol=row[0], **dict(zip(_PAIR_AMOUNTS, map(Decimal, row[1:]), strict=True)))
+    symbol, *amounts, judged = row
+    named = dict(zip(_PAIR_AMOUNTS, map(Decimal, amounts), strict=True))
+    return PairRecord(symbol=symbol, judged_trade_id=judged, **named)
 
 
 def reply_row(reply: StoredReply) -> Row:

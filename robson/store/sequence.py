@@ -1,6 +1,7 @@
 """What a commit adds to the sequence, and what the sequence makes of a position; both journals share it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -28,6 +29,8 @@ EventRow = tuple[int, str, str, str]
 
 INTENT_STATUSES = frozenset({"pending", "sent", "in_doubt", "filled", "partly_filled", "rejected", "absent"})
 
+UNPROTECTED = "unprotected"
+
 _RATCHET = TrailingStopUpdated.__struct_config__.tag
 
 
@@ -44,6 +47,11 @@ def record(facts: Iterable[Fact], notices: Iterable[Notice], *, last_seq: int) -
         fields = to_wire(notice.data)
         rows.append(Recorded(seq=seq, type=notice.type, at=notice.at, position_id=notice.position_id, data=fields))
     return tuple(rows)
+
+
+def unprotected_seconds(row: Recorded) -> Decimal:
+    """What a row adds to the unprotected time of its position (s)."""
+    return Decimal(row.data.get("seconds", "0")) if row.type == UNPROTECTED else Decimal(0)
 
 
 def advance(facts: Iterable[Fact], current: Callable[[PositionId], Position | None]) -> dict[PositionId, Position]:

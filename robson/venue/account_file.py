@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from robson.domain.codec import decode, encode
 from robson.domain.errors import InDoubt, StorageError, Unreachable
@@ -51,30 +52,24 @@ COMMIT;
 class AccountFile:
     """Accounts, orders, trades, loans, interest and liquidations of one venue; everything synchronous and short."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, read_only: bool = False) -> None:
         self._connection = connection
         self._path = path
+        self._read_only = read_only
 
     @classmethod
     def open(cls, path: Path) -> "AccountFile":
-        """Open or create the file; StorageError names the path when it cannot be used."""
+        """Open or create the file; one that can only be read is tried again with each change.
+
+        StorageError names the path when it cannot be used.
+        """
         try:
-            connection = sqlite3.connect(path, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StorageError(f"the account file {path} could not be opened: {error}") from error
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                connection.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            connection.close()
-            raise StorageError(f"the account file {path} could not be used: {error}") from error
-        if version not in {0, _VERSION}:
-            connection.close()
-            raise StorageError(f"the account file {path} was of version {version}; this Robson knows {_VERSION}")
-        return cls(connection, path)
+            return cls(_connect(path), path)
+        except StorageError as fault:
+            readable = _connect_reading(path) if path.exists() else None
+            if readable is None:
+                raise fault from None
+            return cls(readable, path, read_only=True)
 
     def close(self) -> None:
         """Close the file; what was committed is safe without it."""
@@ -95,6 +90,7 @@ class AccountFile:
         Raises Unreachable when nothing was written, InDoubt when the commit itself failed.
         """
         symbol = change.pair.symbol
+        self._reopen()
         try:
             # Losing a price or an hour in a power cut costs nothing: both are found again at the next touch.
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if change.has_records else 'NORMAL'}")
@@ -180,9 +176,62 @@ class AccountFile:
                 [(symbol, kind, record.at_ms, _json(record)) for record in records],
             )
 
+    def _reopen(self) -> None:
+        if not self._read_only:
+            return
+        # SQLite shares the log's index among a process's connections: while one may only read it, none can write.
+        self._connection.close()
+        try:
+            self._connection, self._read_only = _connect(self._path), False
+        except StorageError as error:
+            self._connection = _connect_reading(self._path) or self._connection
+            raise Unreachable(str(error)) from error
+
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file, which is created where there is none."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StorageError(f"the account file {path} could not be opened: {error}") from error
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(_SCHEMA)
+        if version in {0, _VERSION}:
+            # After a crash a file on a disk that became read-only opens like any other.
+            connection.executescript(f"BEGIN; PRAGMA user_version = {_VERSION}; ROLLBACK")
+    except sqlite3.Error as error:
+        connection.close()
+        raise StorageError(f"the account file {path} could not be used: {error}") from error
+    if version not in {0, _VERSION}:
+        connection.close()
+        raise StorageError(f"the account file {path} was of version {version}; this Robson knows {_VERSION}")
+    return connection
+
+
+def _connect_reading(path: Path) -> sqlite3.Connection | None:
+    """A connection that never writes, also on a disk where not even the log's index can be made; None without one."""
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log the file is complete in itself.
+    connection = None
+    try:
+        whole = not log.exists() or log.stat().st_size == 0
+        location = f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if whole else "")
+        connection = sqlite3.connect(location, uri=True, isolation_level=None)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except (sqlite3.Error, OSError):
+        version = None
+    if connection is not None and version != _VERSION:
+        connection.close()
+        return None
+    return connection
 
 
 def _json(record: object) -> str:

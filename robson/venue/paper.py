@@ -10,17 +10,17 @@ from typing import ClassVar, TypeVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, RuleError, Unreachable, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import ClientOrderId, Role
+from robson.domain.values import Role
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
+from robson.venue.answers import known_instrument, report_of
 from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import (
     Change,
-    Order,
     OrderTicket,
     Pair,
     PairRules,
@@ -33,8 +33,7 @@ from robson.venue.ledger import (
     repay,
     transfer,
 )
-from robson.venue.ledger.refusals import INVALID_SYMBOL
-from robson.venue.ledger.units import cut, from_ms, to_ms
+from robson.venue.ledger.units import cut, to_ms
 from robson.venue.liquidity import book, draw
 from robson.venue.settings import PaperSettings
 
@@ -65,7 +64,7 @@ class PaperVenue:
         self._delays = Random(seed)  # noqa: S311
         self._bounds: dict[str, tuple[Decimal, Decimal]] = {}
         for pair in file.pairs():
-            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(_instrument(pair.symbol)))
+            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(known_instrument(pair.symbol)))
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, prices: Prices, settings: PaperSettings, seed: int) -> "PaperVenue":
@@ -112,7 +111,7 @@ class PaperVenue:
 
     async def terms(self, symbol: str) -> PairTerms:
         """Tier, fee and interest rates as configured."""
-        return await self._exchange(lambda: self._rules(_instrument(symbol)).terms)
+        return await self._exchange(lambda: self._rules(known_instrument(symbol)).terms)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
@@ -122,7 +121,7 @@ class PaperVenue:
         """The last price (quote per base); Rejected -3042 when there was none yet."""
 
         def look_up() -> Decimal:
-            price = self._prices(_instrument(symbol).symbol)
+            price = self._prices(known_instrument(symbol).symbol)
             return self._read(symbol).priced() if price is None else price
 
         return await self._exchange(look_up)
@@ -135,8 +134,25 @@ class PaperVenue:
         """The newest order with this id, without its trades, as the real venue answers; None when there is none."""
 
         def look_up() -> OrderReport | None:
-            order = self._file.newest_order(_instrument(symbol).symbol, client_order_id)
-            return None if order is None else _report(symbol, order)
+            order = self._file.newest_order(known_instrument(symbol).symbol, client_order_id)
+            return None if order is None else report_of(symbol, order)
+
+        return await self._exchange(look_up)
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        """All orders on the pair that were placed since a time, oldest first."""
+        symbol = known_instrument(symbol).symbol
+        found = await self._exchange(lambda: self._file.orders(symbol, since_ms=to_ms(since)))
+        return tuple(report_of(symbol, order) for order in found)
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """The order with the venue's own id, whoever placed it; None when there is none."""
+
+        def look_up() -> OrderReport | None:
+            if not venue_order_id.isdecimal():
+                return None
+            order = self._file.order(known_instrument(symbol).symbol, int(venue_order_id))
+            return None if order is None else report_of(symbol, order)
 
         return await self._exchange(look_up)
 
@@ -154,7 +170,7 @@ class PaperVenue:
             if venue_order_id is not None and not venue_order_id.isdecimal():
                 return ()
             executions = self._file.executions(
-                _instrument(symbol).symbol,
+                known_instrument(symbol).symbol,
                 order_id=None if venue_order_id is None else int(venue_order_id),
                 from_id=from_id,
                 since_ms=None if since is None else to_ms(since),
@@ -165,7 +181,7 @@ class PaperVenue:
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Orders that may still execute: none, for a market order ends at once."""
-        return await self._exchange(lambda: tuple(_report(symbol, order) for order in self._read(symbol).open_orders))
+        return await self._exchange(lambda: tuple(report_of(symbol, order) for order in self._read(symbol).open_orders))
 
     async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
         """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
@@ -181,6 +197,15 @@ class PaperVenue:
         def look_up() -> Sequence[InterestCharge]:
             self._read(symbol)
             return tuple(record.charge() for record in self._file.interest(symbol, since_ms=to_ms(since)))
+
+        return await self._exchange(look_up)
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        """The forced liquidations of the pair since a time, up to this moment, oldest first."""
+
+        def look_up() -> Sequence[Liquidation]:
+            self._read(symbol)
+            return tuple(record.liquidation() for record in self._file.liquidations(symbol, since_ms=to_ms(since)))
 
         return await self._exchange(look_up)
 
@@ -218,7 +243,7 @@ class PaperVenue:
         order = change.orders[-1]
         trades = tuple(trade.trade() for trade in change.executions if trade.order_id == order.order_id)
         borrowed = {order.borrowed_asset: order.borrowed} if order.borrowed_asset else {}
-        return msgspec.structs.replace(_report(request.symbol, order), trades=trades, borrowed=borrowed)
+        return msgspec.structs.replace(report_of(request.symbol, order), trades=trades, borrowed=borrowed)
 
     def _read(self, symbol: str) -> Pair:
         try:
@@ -229,7 +254,7 @@ class PaperVenue:
 
     def _update(self, symbol: str, step: Step | None = None, *, price: Decimal | None = None) -> Change:
         """Bring the account up to date, take the step, store both together; a refused step leaves the first."""
-        instrument = _instrument(symbol)
+        instrument = known_instrument(symbol)
         rules, now_ms = self._rules(instrument), self._now_ms()
         before = self._file.pair(symbol)
         if before is None:
@@ -266,29 +291,8 @@ class PaperVenue:
             fee_asset_price=fee_price,
             minimum_borrow={instrument.base: instrument.step_size},
             borrow_excess=settings.borrow_excess_bps / _BASIS_POINTS_PER_UNIT,
+            fills_underfunded_buys=settings.fills_underfunded_buys,
         )
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
-
-
-def _instrument(symbol: str) -> Instrument:
-    try:
-        return builtin_instrument(symbol)
-    except RuleError as error:
-        raise Rejected(*INVALID_SYMBOL) from error
-
-
-def _report(symbol: str, order: Order) -> OrderReport:
-    """What the venue says of an order when it is asked: only the answer to `place` carries its trades and its loan."""
-    return OrderReport(
-        symbol=symbol,
-        client_order_id=ClientOrderId(order.ticket.client_order_id),
-        venue_order_id=str(order.order_id),
-        status=order.status.value,
-        order_side=order.ticket.side,
-        quantity=order.ticket.quantity,
-        executed=order.executed,
-        executed_quote=order.executed_quote,
-        at=from_ms(order.updated_ms),
-    )

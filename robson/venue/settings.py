@@ -39,6 +39,7 @@ class PaperSettings(Value, forbid_unknown_fields=True):
     quote_hourly_interest_rate  interest on borrowed quote for each hour, a fraction
     borrow_excess_bps           what an entry is lent beyond its shortfall, in basis points
     fills_max                   the most trades that one order is executed in
+    fills_underfunded_buys      a purchase beyond the free quote is executed as far as that goes, not refused
     partial_fill_probability    how often an order finds too little liquidity and ends EXPIRED in part
     """
 
@@ -55,6 +56,7 @@ class PaperSettings(Value, forbid_unknown_fields=True):
     borrow_excess_bps: Decimal = ZERO
     fills_max: int = 3
     partial_fill_probability: Decimal = ZERO
+    fills_underfunded_buys: bool = False
 
     def __post_init__(self) -> None:
         for name, bounds in _BOUNDS.items():

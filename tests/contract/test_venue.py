@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from robson.domain.errors import Rejected
+from robson.domain.ids import is_ours
 from robson.domain.values import ClientOrderId, OrderSide, Role
 from robson.ports.venue import OrderReport, OrderRequest, Venue
 from robson.venue.ledger.units import to_ms
@@ -183,6 +184,24 @@ async def test_a_reused_client_order_id_trades_again_and_the_newest_order_is_fou
     assert (await rehearsal.venue.account(SYMBOL)).base.free == Decimal("0.002997")
 
 
+async def test_orders_are_listed_by_time_whatever_became_of_them(
+    rehearsal: Rehearsal, autojump_clock: MockClock
+) -> None:
+    first = await rehearsal.place(BUY, ENTRY, "0.001")
+    await trio.sleep(60)
+    later = rehearsal.clock.now()
+    second = await rehearsal.place(SELL, EXIT, "0.0005", "exit-1")
+
+    listed = await rehearsal.venue.orders(SYMBOL, START)
+    assert [order.client_order_id for order in listed] == [first.client_order_id, second.client_order_id]
+    assert [(order.order_side, order.executed) for order in listed] == [
+        (BUY, Decimal("0.001")),
+        (SELL, Decimal("0.0005")),
+    ]
+    assert [order.client_order_id for order in await rehearsal.venue.orders(SYMBOL, later)] == ["exit-1"]
+    assert not await rehearsal.venue.orders("ETHUSDT", START)
+
+
 async def test_trades_are_listed_by_order_by_id_and_by_time(rehearsal: Rehearsal, autojump_clock: MockClock) -> None:
     first = await rehearsal.place(BUY, ENTRY, "0.001")
     await trio.sleep(60)
@@ -304,3 +323,30 @@ async def test_an_account_is_liquidated_with_an_order_that_is_not_ours(
     found = await rehearsal.venue.order(SYMBOL, "order-1")
     assert found is not None
     assert found.venue_order_id == entry.venue_order_id
+    (record,) = await rehearsal.venue.liquidations(SYMBOL, entry.at)
+    assert record.venue_order_id == trades[-1].venue_order_id
+    assert (record.average_price, record.executed, record.order_side) == (price, trades[-1].quantity, exit_side(side))
+    closing = await rehearsal.venue.order_of(SYMBOL, trades[-1].venue_order_id)
+    assert closing is not None
+    assert not is_ours(closing.client_order_id)
+    assert closing.order_side is exit_side(side)
+    later = rehearsal.clock.now() + timedelta(minutes=1)
+    assert not await rehearsal.venue.liquidations(SYMBOL, later)
+
+
+def exit_side(side: OrderSide) -> OrderSide:
+    return SELL if side is BUY else BUY
+
+
+async def test_an_order_is_found_by_the_venues_own_id(rehearsal: Rehearsal, autojump_clock: MockClock) -> None:
+    first = await rehearsal.place(BUY, ENTRY, "0.001", "order-1")
+    second = await rehearsal.place(BUY, ENTRY, "0.002", "order-1")
+
+    found = await rehearsal.venue.order_of(SYMBOL, first.venue_order_id)
+
+    assert found is not None
+    assert (found.client_order_id, found.quantity) == ("order-1", Decimal("0.001"))
+    assert first.venue_order_id != second.venue_order_id
+    for unknown in ("999", "autoclose"):
+        assert await rehearsal.venue.order_of(SYMBOL, unknown) is None
+    assert not await rehearsal.venue.liquidations(SYMBOL, first.at)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from robson.store.seal import forget_seal
+
 ROOT = Path(__file__).resolve().parents[2]
 # Generous: a loaded machine must not fail a test, and a passing one never waits for it.
 PATIENCE_SECONDS = 30.0
@@ -123,6 +125,7 @@ class Daemon:
         self.state = state
         self.socket = state / "robson.sock"
         self.arguments = arguments
+        self.prefix: tuple[str, ...] = ()
         self.env = environment(env)
         self.log = state.with_name(state.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -138,7 +141,7 @@ class Daemon:
         """Start the process without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "robson", "run", "--state-dir", str(self.state), *self.arguments],
+                [*self.prefix, sys.executable, "-m", "robson", "run", "--state-dir", str(self.state), *self.arguments],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -197,6 +200,7 @@ class Daemon:
             follower.socket.close()
         if self.process is not None and self.process.poll() is None:
             self.kill()
+        forget_seal(self.state)
 
     # --- talking -----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end import evidence
-from tests.end_to_end.daemon import Daemon, daemon, robson
+from tests.end_to_end.daemon import PATIENCE_SECONDS, Daemon, daemon, robson
 from tests.recorded import recorded
 
 TAPE = "demo/binance_spot_BTCUSDT_ETHUSDT_20240808T2354_11min.ws.jsonl.gz"
@@ -221,6 +221,27 @@ def test_told_to_stop_it_leaves_positions_open_for_the_next_start(held: Daemon) 
         before["quantity"],
         before["entry_price"],
     )
+    assert held.ok("close", position_id=position_id)["outcome"] == "closed"
+    assert_sound(held, {position_id: "long"})
+
+
+def test_after_a_crash_it_says_how_long_its_stops_were_unwatched(held: Daemon) -> None:
+    position_id = enter(held, "BTCUSDT", "long", "5")
+    assert not [line for line in held.events() if line["event"] == "recovered"]
+    held.kill()
+    # What a stop does about a crossing that nobody saw is a setting like any other.
+    held.env["ROBSON_RECOVERY_ON_GAP"] = "forgive"
+    held.start()
+    told = held.wait_event("recovered")["data"]
+    seconds = held.ok("status")["time_to_protected_seconds"]
+    assert told == {"seconds": f"{seconds:.3f}", "positions": 1}
+    assert 0 < seconds < PATIENCE_SECONDS
+    health = held.ok("health")
+    assert health["checks"]["recovery"]["detail"] == f"every stop is rebuilt, {seconds:.2f} s after the start"
+    assert [line["positions"] for line in held.logged("protected")] == [0, 1]
+    # The seconds before that count as unprotected.
+    (unprotected,) = [line for line in held.events() if line["event"] == "unprotected"]
+    assert (unprotected["position_id"], "monitor" in unprotected["data"]["causes"]) == (position_id, True)
     assert held.ok("close", position_id=position_id)["outcome"] == "closed"
     assert_sound(held, {position_id: "long"})
 

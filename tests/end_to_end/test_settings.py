@@ -32,6 +32,7 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
         ("[account]\ncapital = 1e400", ("capital",)),
         ('[feed]\nsource = "crystal ball"', ("crystal ball", "synthetic")),
         ('[feed]\nsource = "synthetic"\nspeed = "fast"', ("fast", "max")),
+        ('[recovery]\non_gap = "hope"', ("on_gap", "hope", "exit, forgive")),
         ("[feed]\nstale_after_seconds = 0.1", ("stale_after_seconds", "0.1", "0.5")),
         ('[feed]\nsource = "replay"\nfile = "/no/such/tape.csv"', ("/no/such/tape.csv",)),
         ('[feed]\nsource = "replay"', ("file",)),

@@ -305,9 +305,7 @@ class IntentModel:
             yield Step("operator", "closes: will exit on fill", None, state._replace(asked=True))
         if state.phase == ACTIVE:
             yield Step("operator", "closes: the exit is decided", None, self._exit_decided(state))
-            # After a restart the stop is watched again only when what went out unwritten was looked for.
-            if state.listed:
-                yield Step("market", "hits the stop: the exit is decided", None, self._exit_decided(state))
+            yield Step("market", "hits the stop: the exit is decided", None, self._exit_decided(state))
         if state.phase <= ACTIVE and not state.latched:
             yield Step("operator", "panics: the latch is set", None, state._replace(latched=True))
         if state.phase == CLOSED:

@@ -15,6 +15,7 @@ from robson.commands.replay import Trial, replay
 from robson.domain.errors import ConfigurationError
 from robson.domain.market import Candle, Tick
 from robson.domain.values import Side, plain
+from robson.engine.missed import Crossing
 from robson.engine.trailing import Watch
 from robson.feed.candles import CandleSeries, combine
 from robson.feed.fanout import FanOut
@@ -56,7 +57,7 @@ def test_every_watch_sees_what_it_would_see_alone(observed, watches):
     async def main():
         fanout = FanOut(HandFeed(), NoClock(), 10)
         await fanout.subscribe("BTCUSDT")
-        hits: dict[int, list[Tick]] = {}
+        hits: dict[int, list[Crossing]] = {}
         alone: dict[int, Watch] = {}
         together: dict[int, Watch] = {}
         expected: dict[int, list[int]] = {}

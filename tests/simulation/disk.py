@@ -118,3 +118,19 @@ class RoughJournal(CutJournal):
             self.fails_once = False
             self.weather.counts["disk: write refused"] += 1
             raise JournalUnwritable("no space left on device")
+
+
+class MemorySeal:
+    """The seal of the journal (ports.Seal), kept in memory through all runs of a life."""
+
+    def __init__(self) -> None:
+        self._whole: int | None = None
+
+    def is_whole(self, epoch: int) -> bool:
+        return self._whole == epoch
+
+    def apply(self, epoch: int) -> None:
+        self._whole = epoch
+
+    def tear(self) -> None:
+        self._whole = None

@@ -39,7 +39,8 @@ class ExposureCount:
             if isinstance(state, (Active, Exiting)):
                 quote = rig.market._quotes.get(life.position.symbol)
                 is_active = isinstance(state, Active)
-                bare = not rig.executor.reachable or (is_active and (quote is None or not _is_watched(life)))
+                bare = not rig.executor.reachable or position_id in rig.around.unlisted
+                bare = bare or (is_active and (quote is None or not _is_watched(life)))
                 fresh_until = quote.arrived_at + STALE_AFTER_SECONDS if is_active and quote else float("inf")
                 self._open.append((position_id, bare, fresh_until))
 
@@ -47,4 +48,4 @@ class ExposureCount:
 def _is_watched(life: object) -> bool:
     attachment = life._attachment  # type: ignore[attr-defined]
     hit = life._hit is not None  # type: ignore[attr-defined]
-    return bool(life.alive and (hit or (attachment is not None and attachment.is_attached)))  # type: ignore[attr-defined]
+    return bool(life.alive and not life.is_behind and (hit or (attachment is not None and attachment.is_attached)))  # type: ignore[attr-defined]

@@ -258,7 +258,7 @@ class Watchman(Instrument):
 
     def _check_stop(self, rig: Rig, life: Life) -> None:
         known = self.oracle.trails.get(life.position.position_id)
-        if known is None or rig.record.degraded is not None or life._watch is None:
+        if known is None or rig.record.degraded is not None or life._watch is None or life.is_behind:
             return
         _, trail = known
         self.demand(not trail.is_crossed, "a stop was crossed, and its exit missed", life.position, trail)

@@ -1,6 +1,8 @@
 """The market of a life: trades that really happen, and a feed that loses, repeats, delays and invents some of them."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 
@@ -22,12 +24,17 @@ class Stream:
     trouble: str = ""
     until: float = 0.0
     newest_id: int = 0
+    # What was traded and not delivered since the newest tick that was.
+    missed: list[Tick] = field(default_factory=list)
 
 
 class RoughMarket:
     """Makes trades and delivers them to the present run; `calm_down` ends all troubles."""
 
-    def __init__(self, random: Random, weather: Weather, oracle: StopOracle) -> None:
+    def __init__(
+        self, random: Random, weather: Weather, oracle: StopOracle, exchange_time: Callable[[], datetime]
+    ) -> None:
+        self.exchange_time = exchange_time
         self.oracle = oracle
         self.random = random
         self.weather = weather
@@ -67,6 +74,7 @@ class RoughMarket:
         tick = self._tick(rig, symbol, self.prices[symbol], polled=stream.trouble == "polled")
         if stream.trouble == "silent" or (stream.trouble == "gapped" and random.random() < 0.5):
             rig.paper.observe(symbol, tick.price)
+            stream.missed.append(tick)
             return
         self._show(rig, tick)
         if stream.trouble == "twice":
@@ -79,7 +87,7 @@ class RoughMarket:
     def _tick(self, rig: Rig, symbol: str, price: Decimal, *, polled: bool = False) -> Tick:
         trade_id = None if polled else self._next_id
         tick = Tick(
-            symbol=symbol, price=price, quantity=Decimal(1), trade_id=trade_id, at=rig.clock.now(), polled=polled
+            symbol=symbol, price=price, quantity=Decimal(1), trade_id=trade_id, at=self.exchange_time(), polled=polled
         )
         if not polled:
             self._next_id += 1
@@ -95,8 +103,12 @@ class RoughMarket:
                 self.oracle.glance(tick)
         elif tick.trade_id > stream.newest_id:
             stream.newest_id = tick.trade_id
+            if stream.missed:
+                rig.market.interrupted(tick.symbol, "trades are missing")
             if is_streamed:
-                self.oracle.tick(tick)
+                for one in (*stream.missed, tick):
+                    self.oracle.tick(one)
+            stream.missed.clear()
         rig.market.observe(tick)
 
 

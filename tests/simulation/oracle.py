@@ -18,11 +18,15 @@ class Trail:
     stop: Decimal
     extreme: Decimal
     distance: Decimal
+    seen_id: int = 0
     is_crossed: bool = False
 
-    def take(self, price: Decimal) -> None:
+    def take(self, tick: Tick) -> None:
         """The next price in order."""
-        sign = self.side.sign
+        assert tick.trade_id is not None
+        if tick.trade_id <= self.seen_id:
+            return
+        self.seen_id, price, sign = tick.trade_id, tick.price, self.side.sign
         if self.is_crossed or (price - self.stop) * sign <= 0:
             self.is_crossed = True
         elif (price - self.extreme) * sign > 0:
@@ -52,9 +56,9 @@ class StopOracle:
         if position.position_id in self.trails or not isinstance(state, Active) or state.trail.trade_id is None:
             return
         trail = self._follow(position)
+        trail.seen_id = state.trail.trade_id
         for tick in kept:
-            if tick.trade_id is not None and tick.trade_id > state.trail.trade_id:
-                trail.take(tick.price)
+            trail.take(tick)
 
     def entered(self, position: Position) -> None:
         """A fill was learnt: the prices since the moment it happened come first."""
@@ -66,7 +70,7 @@ class StopOracle:
         trail = self._follow(position)
         for at, tick in delivered:
             if at > since:
-                trail.take(tick.price)
+                trail.take(tick)
 
     def _follow(self, position: Position) -> Trail:
         state = position.state
@@ -84,7 +88,7 @@ class StopOracle:
         self.delivered.setdefault(tick.symbol, []).append((trio.current_time(), tick))
         for symbol, trail in self.trails.values():
             if symbol == tick.symbol:
-                trail.take(tick.price)
+                trail.take(tick)
 
     def glance(self, tick: Tick) -> None:
         """A polled price reached the daemon: it may hit, it never moves a stop."""

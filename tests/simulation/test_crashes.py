@@ -22,7 +22,7 @@ from tests.faults import FaultyVenue
 from tests.rig import Rig, ScriptedFeed, folded
 from tests.simulation import tally
 from tests.simulation.accounts import MemoryAccounts
-from tests.simulation.disk import CutJournal, Wire
+from tests.simulation.disk import CutJournal, MemorySeal, Wire
 from tests.simulation.scripts import (
     Script,
     full_disk,
@@ -71,6 +71,7 @@ class Story:
         self.feed = ScriptedFeed()
         self.arrivals: Counter[str] = Counter()
         self.accounts = MemoryAccounts()
+        self.seal = MemorySeal()
         self.venues: list[FaultyVenue] = []
 
     def rig(self, journal: CutJournal, wire: Wire) -> Rig:
@@ -87,6 +88,7 @@ class Story:
             feed=self.feed,
             wrap=wrap,
             account=self.accounts,
+            seal=self.seal,
         )
         # An exit that was sent unwritten needs rules that are not all kept yet (docs/MODEL.md).
         journal.may_cut = lambda: is_written(rig)

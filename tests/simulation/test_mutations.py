@@ -57,14 +57,66 @@ MUTATIONS = (
     Mutation(
         "exit size from the entry's request",
         "robson/engine/judgements.py",
-        "    first = first_exit_quantity(position.side, quantity, fees_by_asset, terms)",
-        "    first = first_exit_quantity(position.side, position.signal.quantity, fees_by_asset, terms)",
+        "    first = first_exit_quantity(position.side, max(rest, ZERO), fees, terms)",
+        "    first = first_exit_quantity(position.side, position.signal.quantity, fees, terms)",
     ),
     Mutation(
         "ratchet not persisted",
         "robson/daemon/record.py",
         "            rows = self.journal.ratchet(facts)",
         "            rows = ()",
+    ),
+    Mutation(
+        "self-fence condition always true",
+        "robson/executor/self_fence.py",
+        "        return account.base.total - quantity < instrument.smallest_sellable(price)\n"
+        "    return PRICE_MARGIN * account.quote.total < 2 * quantity * price",
+        "        return True\n    return True",
+        found_by="test_two_attempts",
+    ),
+    Mutation(
+        "fence read again after attempt 1",
+        "robson/executor/self_fence.py",
+        " and order.role is Role.EXIT and order.fence is Fence.SELF",
+        " and order.role is Role.EXIT",
+        found_by="test_two_attempts",
+    ),
+    Mutation(
+        "entry topped up",
+        "robson/engine/judgements.py",
+        "    if trigger is None and not beyond:\n        return (filled,), ()",
+        "    if trigger is None and not beyond:\n"
+        "        rest = signal.quantity - executed.quantity\n"
+        "        again = PlaceOrder(\n"
+        "            position_id=position.position_id,\n"
+        '            client_order_id=entry_order_id(position.position_id, signal.signal_id + "+"),\n'
+        "            symbol=position.symbol,\n"
+        "            role=Role.ENTRY,\n"
+        "            order_side=entry_order_side(side),\n"
+        "            quantity=rest,\n"
+        "        )\n"
+        "        return (filled,), ((again,) if rest > 0 else ())",
+    ),
+    Mutation(
+        "unwritten exits not looked for",
+        "robson/daemon/record.py",
+        "        self.is_complete = seal.is_whole(recovery.epoch - 1)",
+        "        self.is_complete = True",
+        found_by="test_unwritten_exits",
+    ),
+    Mutation(
+        "unwritten exits looked for once and at once",
+        "robson/daemon/unwritten.py",
+        "    opens_ms += intents.EXIT_RECEIVE_WINDOW_MS + intents.VENUE_TIMEOUT_MS + RECORDS_LAG_MS",
+        "    opens_ms -= 1",
+        found_by="test_unwritten_exits",
+    ),
+    Mutation(
+        "pending exit sent while others may be unwritten",
+        "robson/daemon/supervisor.py",
+        "and intent.order.role is Role.EXIT and not self.is_listed(intent)",
+        "and False",
+        found_by="test_unwritten_exits",
     ),
     Mutation(
         "a second exit owner",
@@ -142,6 +194,7 @@ def test_the_simulation_finds(mutation: Mutation, tmp_path: Path) -> None:
         **os.environ,
         "PYTHONPATH": str(tmp_path),
         "ROBSON_TEST_LIVES": "400",
+        "ROBSON_TEST_EXITS": "400",
         "ROBSON_TEST_CRASH_STRIDE": "2",
     }
     command = [

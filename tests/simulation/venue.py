@@ -128,6 +128,10 @@ class RoughVenue(FaultyVenue):
         with self._on_its_way(request):
             await super()._execute_late(request)
 
+    async def _execute_slowly(self, request: OrderRequest) -> None:
+        with self._on_its_way(request):
+            await super()._execute_slowly(request)
+
     async def _place_without_repaying(self, request: OrderRequest) -> OrderReport:
         paper = self.paper
         effect = SideEffect.AUTO_REPAY if request.role.value == "exit" else SideEffect.MARGIN_BUY

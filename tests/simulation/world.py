@@ -2,7 +2,7 @@
 
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 from tests.rig import Rig, ScriptedFeed, SimulatedClock
 from tests.simulation.accounts import MemoryAccounts
-from tests.simulation.disk import PowerCut, RoughJournal, Wire
+from tests.simulation.disk import MemorySeal, PowerCut, RoughJournal, Wire
 from tests.simulation.invariants import Watchman
 from tests.simulation.market import SYMBOLS, RoughMarket
 from tests.simulation.operators import Operators
@@ -32,7 +32,6 @@ from tests.simulation.weather import Weather
 CRASHES_WITH_UNWRITTEN_EXITS = False
 # One life in so many keeps its journal in a file.
 ON_DISK_EVERY = 40
-SETTINGS = PaperSettings(partial_fill_probability=Decimal("0.2"))
 
 
 class World:
@@ -43,12 +42,19 @@ class World:
         self.directory = directory
         self.mock_clock = clock
         self.weather = Weather(random)
+        # On a small account a short's exit, too, is fenced by what there is to spend.
+        self.settings = PaperSettings(
+            partial_fill_probability=Decimal("0.2"),
+            collateral=random.choice([Decimal(100_000), Decimal(15_000)]),
+            fills_underfunded_buys=random.random() < 0.5,
+        )
         self.accounts = MemoryAccounts()
+        self.seal = MemorySeal()
         self.watchman = Watchman(self.accounts)
         self.journal: MemoryJournal | SqliteJournal = MemoryJournal()
         self.on_disk = seed % ON_DISK_EVERY == 0
         self.feed = ScriptedFeed()
-        self.market = RoughMarket(random, self.weather, self.watchman.oracle)
+        self.market = RoughMarket(random, self.weather, self.watchman.oracle, self._exchange_time)
         self.operators = Operators(random, self.weather, self.market, self.watchman)
         begins = timedelta(0)
         if "hours" in self.weather.climate:
@@ -60,6 +66,9 @@ class World:
         # The unprotected seconds that the present run found in the journal.
         self.counted_before: dict[str, float] = {}
         self.venue_clock = SimulatedClock(begins + timedelta(seconds=apart))
+
+    def _exchange_time(self) -> datetime:
+        return self.venue_clock.now()
 
     @property
     def faults(self) -> Counter[str]:
@@ -79,12 +88,13 @@ class World:
         rig = Rig(
             self.directory,
             journal=journal,  # type: ignore[arg-type]
-            settings=SETTINGS,
+            settings=self.settings,
             feed=self.feed,
             wrap=wrap,
             clock=self.clock,
             venue_clock=self.venue_clock,
             account=self.accounts,
+            seal=self.seal,
         )
         rig.paper._prices = self.market.price
         self.accounts.now_ms = rig.paper.timestamp_ms

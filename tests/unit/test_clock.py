@@ -3,15 +3,20 @@
 import math
 import signal
 import socket
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from robson.clock import RunClock, TapeClock, parse_speed
+from robson.clock import RunClock, TapeClock, parse_speed, process_age_seconds
 from robson.domain.errors import ConfigurationError
 
+ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 8, 8, 23, 54, tzinfo=UTC)
 
 
@@ -244,3 +249,21 @@ async def test_without_a_tape_the_steady_clock_is_trios_and_the_wall_clock_has_a
     await trio.sleep(60)
     assert clock.monotonic() - before == 60
     assert clock.now().tzinfo is UTC
+
+
+def test_a_process_knows_how_long_ago_it_was_started():
+    """Longer than it has had the time to import anything, shorter than we have waited for it; the kernel rounds."""
+    program = (
+        "import time; time.sleep(0.2); early = time.perf_counter()\n"
+        "from robson.clock import process_age_seconds\n"
+        "print(process_age_seconds())"
+    )
+    before = time.perf_counter()
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 0.19 <= float(ended.stdout) <= time.perf_counter() - before + 0.05
+
+
+def test_without_the_kernels_record_it_counts_from_the_import(monkeypatch):
+    age = process_age_seconds()
+    monkeypatch.setattr("robson.clock.Path", lambda _path: Path("/nowhere/at/all"))
+    assert 0 < process_age_seconds() <= age + 1

@@ -17,6 +17,7 @@ from robson.commands.demo.processes import DemoFailed
 from robson.commands.demo.programme import Programme
 from robson.commands.demo.screen import Screen, forget
 from robson.domain.errors import RobsonError
+from robson.store.seal import forget_seal
 
 FAILED = 1
 _TOLD_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -81,6 +82,7 @@ def _directory(told: _Told, *, keep: bool) -> Iterator[Path]:
         yield directory
     finally:
         if told.by is not None or not keep:
+            forget_seal(directory)
             shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -21,6 +21,7 @@ from robson.commands.selftest.report import Report
 from robson.commands.selftest.subject import Places, SelftestFailed, Subject
 from robson.domain.codec import encode
 from robson.domain.errors import RobsonError
+from robson.store.seal import forget_seal
 
 FAILED = 1
 _TOLD_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,6 +105,7 @@ def _places(place: Path | None, keeping: _Keeping) -> Iterator[Places]:
         if keeping.always:
             _say(f"the files are kept in {state}, the daemon's log in {doors}")
         else:
+            forget_seal(state)
             shutil.rmtree(state, ignore_errors=True)
             shutil.rmtree(doors, ignore_errors=True)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Concatenate, ParamSpec
 
-from robson.domain.account import InterestCharge, Trade
+from robson.domain.account import InterestCharge, Liquidation, Trade
 from robson.domain.values import OrderSide, Value
 from robson.venue.ledger.pair import Order, Pair
 from robson.venue.ledger.units import from_ms
@@ -109,6 +109,16 @@ class LiquidationRecord(Value):
     seized: dict[str, Decimal]
     written_off: dict[str, Decimal]
     at_ms: int
+
+    def liquidation(self) -> Liquidation:
+        """The same as a row of the venue's forced liquidations, which tells neither seizures nor write-offs."""
+        return Liquidation(
+            venue_order_id=None if self.order_id is None else str(self.order_id),
+            order_side=self.side,
+            average_price=self.price,
+            executed=self.quantity,
+            at=from_ms(self.at_ms),
+        )
 
 
 class Change(Value):

@@ -107,6 +107,9 @@ def test_pairs_are_kept_by_symbol(shelf: Shelf) -> None:
         surplus_base=Decimal("0.00001"),
         carried_base=Decimal("0.00000002"),
         carried_quote=Decimal("44.96"),
+        handed_base=Decimal("0.25"),
+        handed_quote=Decimal("9000.5"),
+        judged_trade_id=4711,
     )
     shelf.journal.commit(Commit(pairs=(eth, btc)))
     shelf.journal.commit(Commit(pairs=(dusty,)))

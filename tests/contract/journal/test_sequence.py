@@ -93,8 +93,11 @@ def test_a_broken_disk_refuses_every_write_until_it_is_back(shelf: Shelf) -> Non
         write(journal, armed(TWO))
     with pytest.raises(JournalUnwritable):
         journal.ratchet((ratchet(ONE, 1),))
+    with pytest.raises(JournalUnwritable):
+        journal.upkeep()
     assert journal.positions() == before
     shelf.mend_disk()
+    assert journal.upkeep() is None
     assert [row.seq for row in journal.ratchet((ratchet(ONE, 1),))] == [5]
     assert [row.seq for row in write(journal, armed(TWO))] == [6]
 
@@ -152,6 +155,9 @@ def test_a_journal_that_was_opened_again_elsewhere_writes_no_more(shelf: Shelf) 
             write(shelf.journal, armed(TWO))
         with pytest.raises(JournalUnwritable, match="opened again"):
             shelf.journal.ratchet((ratchet(ONE, 1),))
+        with pytest.raises(JournalUnwritable, match="opened again"):
+            shelf.journal.upkeep()
+        assert second.upkeep() is None
         second.recover()
         assert [row.seq for row in write(second, armed(TWO))] == [5]
 

@@ -39,6 +39,7 @@ class FakeOperations:
         self.refusal: Exception | None = None
         self.refusal_after_commit: Exception | None = None
         self.latched = False
+        self.oldest = 1
         self.ready = True
         self.close_begun = trio.Event()
         self.let_close_go = trio.Event()
@@ -145,6 +146,23 @@ class FakeOperations:
         self.closed.set()
         return give.CloseResult(position_id=request.position_id, outcome="closed")
 
+    async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
+        self._note(request, caller)
+        return give.AdoptResult(
+            position_id="p001",
+            quantity=request.quantity_decimal,
+            entry_price=request.entry_price_decimal or Decimal(95000),
+            trailing_stop=request.stop_price_decimal,
+            borrowed={},
+        )
+
+    async def release(self, request: ask.ReleaseRequest, caller: Caller, ticket: Ticket | None) -> give.ReleaseResult:
+        self._note(request, caller)
+        known = self._known(request.position_id)
+        return give.ReleaseResult(
+            position_id=known.position_id, symbol=known.symbol, side=known.side, quantity=Decimal("0.05"), owed={}
+        )
+
     async def panic(self, request: ask.PanicRequest, caller: Caller, ticket: Ticket | None) -> give.PanicResult:
         self._note(request, caller)
         self.latched = True
@@ -160,6 +178,9 @@ class FakeOperations:
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         rows = (row for row in self.rows[max(0, from_seq - 1) :] if position_id in {None, row.position_id})
         return [row for row, _ in zip(rows, range(limit), strict=False)]
+
+    def oldest_seq(self) -> int:
+        return self.oldest
 
     def last_seq(self) -> int:
         return len(self.rows)

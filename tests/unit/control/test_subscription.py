@@ -19,7 +19,7 @@ async def test_a_subscription_replays_then_follows_without_gap_or_repetition(ser
     assert await client.ask('{"id":9,"cmd":"subscribe","from_seq":2}') == {
         "id": 9,
         "ok": True,
-        "result": {"from_seq": 2},
+        "result": {"from_seq": 2, "oldest_seq": 1},
     }
     assert await seqs(client, 3 * BATCH_ROWS - 1) == list(range(2, 3 * BATCH_ROWS + 1))
     served.operations.commit("position_closed", "p")
@@ -37,7 +37,7 @@ async def test_from_seq_zero_is_the_beginning_and_none_is_the_next_one(served: S
     await client.ask('{"cmd":"subscribe","from_seq":0}')
     assert await seqs(client, 1) == [1]
     late = await served.connect()
-    assert (await late.ask('{"cmd":"subscribe"}'))["result"] == {"from_seq": 2}
+    assert (await late.ask('{"cmd":"subscribe"}'))["result"] == {"from_seq": 2, "oldest_seq": 1}
     served.operations.commit("feed_recovered")
     assert await seqs(late, 1) == [2]
 
@@ -107,7 +107,12 @@ async def test_a_subscriber_that_hung_up_makes_room_though_nothing_happens(serve
 
 
 async def test_events_come_in_pages(served: Served, client: Client) -> None:
-    assert (await client.ask('{"cmd":"events"}'))["result"] == {"events": [], "next_seq": 1, "last_seq": 0}
+    assert (await client.ask('{"cmd":"events"}'))["result"] == {
+        "events": [],
+        "next_seq": 1,
+        "last_seq": 0,
+        "oldest_seq": 1,
+    }
     for number in range(700):
         served.operations.commit("feed_stale", "odd" if number % 2 else "even")
     page = (await client.ask('{"cmd":"events","from_seq":0,"limit":600}'))["result"]
@@ -121,6 +126,42 @@ async def test_events_come_in_pages(served: Served, client: Client) -> None:
     assert odd["next_seq"] == 701
     beyond = (await client.ask(f'{{"cmd":"events","from_seq":{2**63 - 1}}}'))["result"]
     assert (beyond["events"], beyond["last_seq"]) == ([], 700)
+
+
+@pytest.mark.parametrize("cmd", ["events", "subscribe"])
+async def test_what_is_in_the_archive_is_refused_with_the_place_to_begin(
+    served: Served, client: Client, cmd: str
+) -> None:
+    for _ in range(10):
+        served.operations.commit("feed_stale")
+    served.operations.oldest = 5
+    for from_seq in (0, 1, 4):
+        error = (await client.ask(f'{{"cmd":"{cmd}","from_seq":{from_seq}}}'))["error"]
+        assert error["code"] == "events_archived"
+        assert error["hint"].startswith("begin with from_seq 5;")
+    result = (await client.ask(f'{{"cmd":"{cmd}","from_seq":5}}'))["result"]
+    assert result["oldest_seq"] == 5
+
+
+async def test_without_a_place_to_begin_events_begin_with_the_oldest(served: Served, client: Client) -> None:
+    for _ in range(10):
+        served.operations.commit("feed_stale")
+    served.operations.oldest = 5
+    page = (await client.ask('{"cmd":"events"}'))["result"]
+    assert [row["seq"] for row in page["events"]] == [5, 6, 7, 8, 9, 10]
+    assert page["oldest_seq"] == 5
+
+
+async def test_a_subscriber_that_the_archive_overtakes_is_told_and_let_go(served: Served, client: Client) -> None:
+    served.operations.commit("feed_stale")
+    await client.ask('{"id":7,"cmd":"subscribe","from_seq":1}')
+    assert (await client.reply())["seq"] == 1
+    served.operations.oldest = 3
+    served.operations.commit("feed_stale")
+    served.operations.commit("feed_stale")
+    told = await client.reply()
+    assert (told["id"], told["ok"], told["error"]["code"]) == (7, False, "events_archived")
+    assert await client.line() == b""
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10_001])

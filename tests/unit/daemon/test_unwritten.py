@@ -6,24 +6,27 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
+from robson.domain.stimuli import FaultFound
 from robson.domain.values import PositionId, Role, Side
 from robson.ports import Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
-from tests.rig import Rig, folded
+from tests.rig import Rig, ScriptedFeed, folded
 
 EXACT = PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0), fills_max=1)
 
 
-def rig_with_venue(directory: Path, journal: MemoryJournal) -> tuple[Rig, FaultyVenue]:
+def rig_with_venue(
+    directory: Path, journal: MemoryJournal, feed: ScriptedFeed | None = None
+) -> tuple[Rig, FaultyVenue]:
     made: list[FaultyVenue] = []
 
     def wrap(venue: Venue) -> FaultyVenue:
         made.append(FaultyVenue(venue))
         return made[0]
 
-    return Rig(directory, journal=journal, settings=EXACT, wrap=wrap), made[0]
+    return Rig(directory, journal=journal, settings=EXACT, feed=feed, wrap=wrap), made[0]
 
 
 async def test_the_others_holding_is_not_sold_for_an_exit_that_was_forgotten(
@@ -86,3 +89,88 @@ async def test_a_stop_that_moves_before_its_fill_is_written_waits_for_the_disk(
         assert rig.events(position_id)[-2:] == ["entry_filled", "trailing_stop_updated"]
         await trio.sleep(3)
         assert rig.record.degraded is None
+
+
+async def time_to_close(rig: Rig, position_id: str) -> float:
+    began = trio.current_time()
+    await rig.until(position_id, "Closed")
+    return trio.current_time() - began
+
+
+async def test_after_an_ordinary_crash_an_exit_goes_out_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    journal = MemoryJournal()
+    rig, _ = rig_with_venue(tmp_path, journal)
+    async with rig.running():
+        position_id = await rig.active()
+        rig.executor.wake = lambda: None  # type: ignore[method-assign]  # the crash comes before the executor wakes
+        rig.tick("93000")
+        await rig.until(position_id, "Exiting")
+    again, venue = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    async with again.running():
+        assert await time_to_close(again, position_id) < 1
+        assert len(venue.requests) == 1
+
+
+async def test_after_an_outage_that_was_mended_an_exit_goes_out_at_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    journal = MemoryJournal()
+    rig, _ = rig_with_venue(tmp_path, journal)
+    async with rig.running():
+        position_id = await rig.active()
+        journal.broken = "no space left on device"
+        rig.tick("95500")
+        await trio.sleep(3)
+        assert rig.record.degraded is not None
+        journal.broken = None
+        await trio.sleep(3)
+        assert rig.record.degraded is None
+    again, _ = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    async with again.running():
+        again.tick("90000")
+        assert await time_to_close(again, position_id) < 1
+
+
+async def test_a_stop_crossed_while_exits_may_be_unwritten_waits_for_the_fence_and_no_longer(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    journal = MemoryJournal()
+    rig, _ = rig_with_venue(tmp_path, journal)
+    async with rig.running():
+        position_id = await rig.active()
+        journal.broken = "no space left on device"
+        rig.tick("95500")
+        await trio.sleep(3)
+    # A second crash before the look at the venue's orders is over changes nothing: the next run looks as well.
+    again, _ = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    async with again.running():
+        await trio.sleep(5)
+    last, venue = rig_with_venue(tmp_path, again.journal.reopened(crashed=True), rig.feed)  # type: ignore[attr-defined]
+    async with last.running():
+        beside = await last.arm()
+        last.tick("90000")
+        refusal = await last.signal(beside, "90000", "89000")
+        assert refusal.reason is not None
+        assert refusal.reason.code == "pair_busy"
+        await last.until(position_id, "Exiting")
+        assert "waits until it is known" in str((await last.view(position_id)).detail)
+        assert 12 < await time_to_close(last, position_id) < 16
+        assert len(venue.requests) == 1
+        told = [row.data for row in last.journal.events() if row.type == "unprotected"]
+        assert ["unwritten"] in [data["causes"] for data in told]
+
+
+async def test_an_unwritten_exit_of_a_position_in_error_is_found(tmp_path: Path, autojump_clock: MockClock) -> None:
+    journal = MemoryJournal()
+    rig, _ = rig_with_venue(tmp_path, journal)
+    async with rig.running():
+        position_id = await rig.active()
+        rig.supervisor.lives[position_id].feel(FaultFound(code="monitor_died", message="as a test", recoverable=True))
+        journal.broken = "no space left on device"
+        assert (await rig.close(position_id)).outcome == "closed"
+        assert journal.position(position_id).state_name == "Error"  # type: ignore[union-attr]
+    again, venue = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    async with again.running():
+        again.tick("95000")
+        await again.until(position_id, "Closed")
+        assert venue.requests == []

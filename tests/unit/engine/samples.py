@@ -34,9 +34,14 @@ from robson.domain.stimuli import (
     EntryTerms,
     ExitExecuted,
     ExitRequested,
+    ExitsFound,
     ExitTerms,
     FaultFound,
+    FilledElsewhere,
     FlatProved,
+    FoundOrder,
+    HoldingAdopted,
+    ReleaseRequested,
     RemainderFound,
     SignalArrived,
     SignalFailed,
@@ -151,6 +156,10 @@ REFUSAL = EntryRefused(client_order_id=OURS, stage="venue", code="-2010", messag
 FLAT = FlatProved(instrument=BTCUSDT, interest=Decimal("0.5"), dust=Decimal("0.00000334"))
 FAULT = FaultFound(code="debt_left", message="0.1 USDT were owed", recoverable=True)
 REST = RemainderFound(quantity=Decimal("0.01"), exit_terms=EXIT_TERMS)
+FOUND = ExitsFound(
+    orders=(FoundOrder(attempt=7, part=0, order_side=OrderSide.SELL, quantity=Decimal("0.01")),),
+    reason=ExitReason.TRAILING_STOP,
+)
 HIT = StopHit(
     price=Decimal(94_400),
     trailing_stop=Decimal(94_500),
@@ -158,6 +167,29 @@ HIT = StopHit(
     trade_id=1050,
     crossed_at=NOON + timedelta(seconds=60),
     exit_terms=EXIT_TERMS,
+)
+REDUCED = FilledElsewhere(
+    reason=ExitReason.CLOSED_ELSEWHERE,
+    closes=False,
+    client_order_id=ClientOrderId("by-hand-1"),
+    venue_order_id="79",
+    quantity=Decimal("0.03"),
+    quote=Decimal("0.03") * 95_200,
+    fees_by_asset={"USDT": Decimal("2.856")},
+    trade_id=1060,
+    filled_at=NOON + timedelta(seconds=30),
+)
+GONE = msgspec.structs.replace(
+    REDUCED, closes=True, quantity=Decimal("0.06659"), quote=Decimal("0.06659") * 95_200, fees_by_asset={}
+)
+ADOPTED = HoldingAdopted(
+    quantity=Decimal("0.05"),
+    entry_price=Decimal(95_000),
+    technical_stop=Decimal(93_500),
+    price=Decimal(95_100),
+    terms=EntryTerms(instrument=BTCUSDT, account=account(base="0.05"), terms=TERMS),
+    borrowed={"USDT": Decimal(4_000)},
+    trade_id=1000,
 )
 TIGHTER = StopMoved(trailing_stop=Decimal(94_000), extreme=Decimal(95_500), trade_id=1010)
 FIRST_EXIT = exit_order_id(ID, 1, 0)
@@ -205,7 +237,12 @@ STIMULI: dict[str, Stimulus] = {
     "DisarmRequested": DisarmRequested(),
     "ExitExecuted": exit_fill(FIRST_EXIT),
     "ExitExecuted, another order": exit_fill(FOREIGN),
+    "FilledElsewhere": REDUCED,
+    "FilledElsewhere, all of it": GONE,
+    "HoldingAdopted": ADOPTED,
+    "ReleaseRequested": ReleaseRequested(instrument=BTCUSDT, interest=Decimal("0.5")),
     "RemainderFound": REST,
+    "ExitsFound": FOUND,
     "FlatProved": FLAT,
     "FaultFound": FAULT,
 }

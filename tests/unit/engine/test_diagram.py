@@ -17,4 +17,4 @@ def test_the_diagram_has_every_state_and_no_way_out_of_closed() -> None:
     edges = re.findall(r"^ {4}(\S+) --> (\S+?)(?::|$)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert {name for edge in edges for name in edge} == {*STATE_NAMES, "[*]"}
     assert [after for before, after in edges if before == "Closed"] == ["[*]"]
-    assert [before for before, after in edges if after == "Active"] == ["Entering", "Active"]
+    assert [before for before, after in edges if after == "Active"] == ["Armed", "Entering", "Active"]

@@ -1,11 +1,15 @@
 """The full matrices: what every stimulus does in every state, and where every event may happen."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from robson.domain.errors import IllegalTransition, RuleError
 from robson.domain.events import EVENT_TYPES, Fact, event_type
 from robson.domain.position import STATE_NAMES, Armed, Position
 from robson.domain.stimuli import Stimulus
+from robson.domain.values import ExitReason
 from robson.engine.decide import decide
 from robson.engine.evolve import evolve
 from tests.unit.engine.samples import EVENTS, ID, NOON, STATES, STIMULI, events_of, signal, trace
@@ -33,30 +37,38 @@ MEANING = {
     "more": "exit_order_placed > Exiting, 1 order",
     "closed": "position_closed > Closed",
     "fault": "position_error > Error",
+    "cut": "exit_filled > Active",
+    "gone": "exit_triggered exit_filled > Exiting",
+    "over": "entry_signal_received entry_filled > Active",
 }
 
 TABLES = """
-                                 |Armed   |Armed, signal refused |Entering |Entering, exit decided |Active
-SignalArrived                    |enter   |enter                 |wrong    |wrong                  |wrong
-SignalArrived, against a rule    |reject  |reject                |wrong    |wrong                  |wrong
-SignalArrived, id accepted before|enter   |.                     |wrong    |wrong                  |wrong
-SignalFailed                     |reject  |reject                |.        |.                      |.
-EntryExecuted                    |.       |.                     |fill     |fill+out               |.
-EntryExecuted, beyond its stop   |.       |.                     |beyond   |fill+out               |.
-EntryExecuted, another order     |.       |.                     |.        |.                      |.
-EntryRefused                     |.       |.                     |reject   |reject+                |.
-EntryRefused, another order      |.       |.                     |.        |.                      |.
-StopMoved                        |.       |.                     |.        |.                      |ratchet
-StopMoved, looser                |.       |.                     |.        |.                      |.
-StopHit                          |.       |.                     |.        |.                      |hit
-ExitRequested, close             |wrong   |wrong                 |await    |.                      |out
-ExitRequested, panic             |disarm  |disarm                |await    |.                      |out
-DisarmRequested                  |disarm  |disarm                |wrong    |wrong                  |wrong
-ExitExecuted                     |.       |.                     |.        |.                      |.
-ExitExecuted, another order      |.       |.                     |.        |.                      |.
-RemainderFound                   |.       |.                     |.        |.                      |.
-FlatProved                       |.       |.                     |.        |.                      |.
-FaultFound                       |fault   |fault                 |fault    |fault                  |fault
+                                 |Armed  |Armed, signal refused |Entering |Entering, exit decided |Active
+SignalArrived                    |enter  |enter                 |wrong    |wrong                  |wrong
+SignalArrived, against a rule    |reject |reject                |wrong    |wrong                  |wrong
+SignalArrived, id accepted before|enter  |.                     |wrong    |wrong                  |wrong
+SignalFailed                     |reject |reject                |.        |.                      |.
+EntryExecuted                    |.      |.                     |fill     |fill+out               |.
+EntryExecuted, beyond its stop   |.      |.                     |beyond   |fill+out               |.
+EntryExecuted, another order     |.      |.                     |.        |.                      |.
+EntryRefused                     |.      |.                     |reject   |reject+                |.
+EntryRefused, another order      |.      |.                     |.        |.                      |.
+StopMoved                        |.      |.                     |.        |.                      |ratchet
+StopMoved, looser                |.      |.                     |.        |.                      |.
+StopHit                          |.      |.                     |.        |.                      |hit
+ExitRequested, close             |wrong  |wrong                 |await    |.                      |out
+ExitRequested, panic             |disarm |disarm                |await    |.                      |out
+DisarmRequested                  |disarm |disarm                |wrong    |wrong                  |wrong
+ExitExecuted                     |.      |.                     |.        |.                      |.
+ExitExecuted, another order      |.      |.                     |.        |.                      |.
+FilledElsewhere                  |.      |.                     |.        |.                      |cut
+FilledElsewhere, all of it       |.      |.                     |.        |.                      |gone
+HoldingAdopted                   |over   |over                  |wrong    |wrong                  |wrong
+ReleaseRequested                 |wrong  |wrong                 |wrong    |wrong                  |closed
+RemainderFound                   |.      |.                     |.        |.                      |.
+ExitsFound                       |.      |.                     |.        |.                      |out
+FlatProved                       |.      |.                     |.        |.                      |.
+FaultFound                       |fault  |fault                 |fault    |fault                  |fault
 
                                  |Exiting, no order |Exiting, order out |Exiting, order filled |Closed |Closed, disarmed
 SignalArrived                    |wrong             |wrong              |wrong                 |wrong  |wrong
@@ -76,7 +88,12 @@ ExitRequested, panic             |.                 |.                  |.      
 DisarmRequested                  |wrong             |wrong              |wrong                 |wrong  |wrong
 ExitExecuted                     |.                 |sold               |.                     |.      |.
 ExitExecuted, another order      |.                 |.                  |.                     |.      |.
+FilledElsewhere                  |sold              |sold               |sold                  |.      |.
+FilledElsewhere, all of it       |sold              |sold               |sold                  |.      |.
+HoldingAdopted                   |wrong             |wrong              |wrong                 |wrong  |wrong
+ReleaseRequested                 |wrong             |wrong              |wrong                 |wrong  |wrong
 RemainderFound                   |more              |more               |more                  |.      |.
+ExitsFound                       |more              |more               |more                  |.      |.
 FlatProved                       |closed            |closed             |closed                |.      |.
 FaultFound                       |fault             |fault              |fault                 |.      |.
 
@@ -98,7 +115,12 @@ ExitRequested, panic             |disarm               |await                   
 DisarmRequested                  |disarm               |wrong                   |wrong
 ExitExecuted                     |.                    |.                       |.
 ExitExecuted, another order      |.                    |.                       |.
+FilledElsewhere                  |.                    |.                       |.
+FilledElsewhere, all of it       |.                    |.                       |.
+HoldingAdopted                   |wrong                |wrong                   |wrong
+ReleaseRequested                 |wrong                |wrong                   |wrong
 RemainderFound                   |.                    |.                       |.
+ExitsFound                       |.                    |.                       |.
 FlatProved                       |.                    |.                       |.
 FaultFound                       |.                    |.                       |.
 
@@ -120,7 +142,12 @@ ExitRequested, panic             |retry                |retry
 DisarmRequested                  |wrong                |wrong
 ExitExecuted                     |.                    |late
 ExitExecuted, another order      |.                    |.
+FilledElsewhere                  |late                 |late
+FilledElsewhere, all of it       |gone                 |gone
+HoldingAdopted                   |wrong                |wrong
+ReleaseRequested                 |closed               |closed
 RemainderFound                   |.                    |.
+ExitsFound                       |out                  |out
 FlatProved                       |.                    |.
 FaultFound                       |.                    |.
 """
@@ -249,6 +276,29 @@ def test_an_event_in_a_state(state: str, event: object) -> None:
             evolve(position, fact)
     else:
         assert evolve(position, fact).state_name == expected
+
+
+def test_what_others_did_is_folded_where_the_same_event_of_ours_would_be_a_fault() -> None:
+    (own, closed), reduced = (EVENTS[8], EVENTS[9]), {"elsewhere": ExitReason.CLOSED_ELSEWHERE}
+    elsewhere = Fact(position_id=ID, at=NOON, event=msgspec.structs.replace(own, **reduced))
+    released = Fact(position_id=ID, at=NOON, event=msgspec.structs.replace(closed, exit_reason=ExitReason.RELEASED))
+    for name in ("Active", "Error, in the market"):
+        after = evolve(STATES[name], elsewhere)
+        assert after.state_name == STATES[name].state_name
+        assert after.reduction.quantity == Decimal("0.06659")
+        assert evolve(after, released).state_name == "Closed"
+    for name in ("Armed", "Entering", "Error, nothing begun", "Closed"):
+        for fact in (elsewhere, released):
+            with pytest.raises(IllegalTransition):
+                evolve(STATES[name], fact)
+
+
+def test_an_adopted_holding_needs_no_order() -> None:
+    taken = evolutions()["Armed, signal taken"]
+    entry = Fact(position_id=ID, at=NOON, event=msgspec.structs.replace(EVENTS[4], client_order_id=""))
+    assert evolve(taken, entry).state_name == "Active"
+    with pytest.raises(IllegalTransition):
+        evolve(STATES["Armed"], entry)
 
 
 def test_a_signal_is_taken_between_two_events_only() -> None:

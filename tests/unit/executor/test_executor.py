@@ -1,14 +1,17 @@
 """Orders whose outcome is lost are found out, never repeated, and never guessed."""
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from robson.domain.errors import Unreachable
 from robson.domain.values import ExitReason, Role, Side
-from robson.ports import Venue
+from robson.executor.resolution import Outcome
+from robson.ports import Intent, Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
@@ -145,7 +148,7 @@ async def test_an_account_that_disagrees_for_ever_does_not_hold_up_an_exit(
     async with rig.running():
         position_id = await rig.active()
         venue.faults.append("request_lost")
-        rig.supervisor.shows_effect = lambda intent, account: True  # type: ignore[method-assign]  # a withdrawal, say
+        rig.supervisor.book.shows_effect = lambda intent, account: True  # type: ignore[method-assign]  # a withdrawal, say
         rig.supervisor.request_exit(rig.supervisor.lives[position_id], ExitReason.OPERATOR_CLOSE)
         await rig.until(position_id, "Closed", seconds=120)
         assert trio.current_time() > 70
@@ -253,3 +256,32 @@ async def test_a_pending_exit_of_an_earlier_epoch_is_sent(tmp_path: Path, autoju
     async with again.running():
         await again.until(position_id, "Closed")
         assert len(later.requests) == 1
+
+
+async def test_a_fault_that_stays_is_tried_less_often_and_called_out(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, _ = faulty(tmp_path)
+    tried: list[float] = []
+    async with rig.running():
+        position_id = await rig.arm()
+        rig.tick("95000")
+
+        def broken(_intent: Intent, _outcome: Outcome) -> None:
+            tried.append(trio.current_time())
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(rig.supervisor.book, "settle", broken)
+        said: list[str] = []
+        for level in ("warning", "error"):
+            monkeypatch.setattr(
+                f"robson.executor.executor._log.{level}", lambda *_, said=said, level=level, **__: said.append(level)
+            )
+        assert (await rig.signal(position_id, "95000", "93500")).accepted
+        await trio.sleep(60)
+        monkeypatch.undo()
+        await rig.until(position_id, "Active")
+    pauses = [int(later - earlier) for earlier, later in pairwise(tried)]
+    assert pauses[:4] == [1, 2, 4, 5]
+    assert set(pauses[4:]) == {5}
+    assert said == ["warning"] * 2 + ["error"] * (len(tried) - 2)

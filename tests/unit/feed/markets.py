@@ -10,7 +10,7 @@ import trio
 
 from robson.domain.errors import RuleError
 from robson.domain.instrument import Instrument
-from robson.domain.market import Candle, Tick
+from robson.domain.market import Candle, Tick, Trades
 
 START = datetime(2024, 8, 8, 23, 50, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)
@@ -89,6 +89,8 @@ class HandFeed:
         self.calls: list[tuple[str, str]] = []
         self.history: list[Candle] = []
         self.trades: list[Tick] = []
+        self.page: int | None = None
+        self.failures: list[Exception] = []
         self.gate: trio.Event | None = None
 
     async def run(self, market: object) -> None:
@@ -107,6 +109,27 @@ class HandFeed:
         self.calls.append(("candles", f"{symbol} {interval_seconds} {count}"))
         return self.history[-count:]
 
-    async def trades_from(self, symbol: str, trade_id: int) -> Sequence[Tick]:
+    async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
+        self.calls.append(("candles_since", f"{symbol} {interval_seconds}"))
+        await self._answer()
+        return [one for one in self.history if one.ends_at > since]
+
+    async def trades_from(self, symbol: str, trade_id: int) -> Trades:
         self.calls.append(("trades_from", f"{symbol} {trade_id}"))
-        return [one for one in self.trades if one.trade_id is not None and one.trade_id >= trade_id]
+        await self._answer()
+        found = [one for one in self.trades if one.trade_id is not None and one.trade_id >= trade_id]
+        begins = self.trades[0].trade_id if self.trades else None
+        is_whole = begins is not None and begins <= trade_id
+        return Trades(ticks=tuple(found[: self.page]), is_whole=is_whole)
+
+    async def trades_since(self, symbol: str, at: datetime) -> Trades:
+        self.calls.append(("trades_since", symbol))
+        await self._answer()
+        found = [one for one in self.trades if one.at >= at]
+        is_whole = bool(self.trades) and self.trades[0].at <= at
+        return Trades(ticks=tuple(found[: self.page]), is_whole=is_whole)
+
+    async def _answer(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.failures:
+            raise self.failures.pop(0)

@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 from robson.clock import RunClock
 from robson.domain.errors import RuleError
 from robson.domain.values import Side
+from robson.engine.missed import Seen
 from robson.engine.trailing import Watch
 from robson.feed.fanout import FanOut
 from tests.unit.feed.markets import START, HandFeed, tick
@@ -118,57 +119,27 @@ async def test_callbacks_may_attach_and_detach(autojump_clock, fanout):
 async def test_a_watch_that_has_seen_more_than_the_stream_joins_after_that(autojump_clock, fanout):
     watch, hits = long(110, 120, 10), []
     fanout.observe(tick(100, 1))
-    attachment = fanout.attach("BTCUSDT", watch, hits.append, after=3)
+    attachment = fanout.attach("BTCUSDT", watch, hits.append, seen=Seen(trade_id=3, at=START))
+    assert attachment.place == "ahead"
     fanout.observe(tick(100, 2))
     fanout.observe(tick(105, 3))
     assert hits == []
     fanout.observe(tick(125, 4))
     assert watch.stop == 115
     fanout.observe(tick(115, 5))
-    assert [hit.trade_id for hit in hits] == [5]
+    assert [(hit.trade_id, hit.trailing_stop, hit.extreme) for hit in hits] == [(5, 115, 125)]
     assert not attachment.is_attached
 
 
 async def test_a_watch_that_is_ahead_still_sees_polled_prices_and_detaches(autojump_clock, fanout):
     hits = []
-    fanout.attach("BTCUSDT", long(110, 120, 10), hits.append, after=3)
-    gone = fanout.attach("BTCUSDT", long(110, 120, 10), hits.append, after=3)
+    fanout.observe(tick(100, 1))
+    seen = Seen(trade_id=3, at=START)
+    fanout.attach("BTCUSDT", long(110, 120, 10), hits.append, seen=seen)
+    gone = fanout.attach("BTCUSDT", long(110, 120, 10), hits.append, seen=seen)
     gone.detach()
     fanout.observe(tick(109, None, polled=True))
     assert len(hits) == 1
-
-
-async def test_catching_up_misses_nothing_and_sees_nothing_twice(autojump_clock, fanout, feed):
-    fanout.observe(tick(104, 12))
-    feed.trades = [tick(price, n) for n, price in ((10, 100), (11, 120), (12, 104))]
-    watch = long(80, 100, 30)
-    hit, seen = await fanout.catch_up("BTCUSDT", watch, 10)
-    assert (hit, seen) == (None, 12)
-    assert (watch.extreme, watch.stop, watch.trade_id) == (120, 90, 12)
-    hits = []
-    fanout.attach("BTCUSDT", watch, hits.append, after=seen)
-    fanout.observe(tick(90, 13))
-    assert [one.trade_id for one in hits] == [13]
-
-
-async def test_catching_up_asks_again_while_the_stream_is_ahead_and_stops_at_a_hit(autojump_clock, fanout, feed):
-    fanout.observe(tick(104, 12))
-    feed.trades = [tick(100, 10), tick(120, 11)]
-
-    async def more(symbol, trade_id):
-        answer = await HandFeed.trades_from(feed, symbol, trade_id)
-        feed.trades = [tick(89, 12), tick(200, 13)]
-        return answer
-
-    feed.trades_from = more
-    watch = long(80, 100, 30)
-    hit, seen = await fanout.catch_up("BTCUSDT", watch, 10)
-    assert hit is not None
-    assert (hit.trade_id, seen, watch.extreme) == (12, 12, 120)
-
-
-async def test_catching_up_with_a_source_that_keeps_nothing_observes_nothing(autojump_clock, fanout):
-    assert await fanout.catch_up("BTCUSDT", long(), 10) == (None, None)
 
 
 async def test_the_last_ticks_are_kept_by_the_moment_at_which_they_came_in(autojump_clock, feed):
@@ -180,10 +151,14 @@ async def test_the_last_ticks_are_kept_by_the_moment_at_which_they_came_in(autoj
         # The venue's clock is ahead by an hour: only the arrival counts.
         fanout.observe(tick(100 + n, n, 3600 + n / 8))
     moment = START + timedelta(seconds=5998 / 8)
-    assert [one.trade_id for one in fanout.recent("BTCUSDT", since=moment)] == [5998, 5999]
     assert fanout.trade_id_before("BTCUSDT", moment) == 5997
-    assert len(fanout.recent("BTCUSDT", since=START)) == 5000
     assert fanout.trade_id_before("BTCUSDT", START) is None
+    watch = Watch(Side.LONG, Decimal(90), Decimal(100), Decimal(10))
+    attachment = fanout.attach("BTCUSDT", watch, lambda hit: None, seen=Seen(at=moment))
+    assert (attachment.place, watch.trade_id, watch.moves) == ("live", 5999, 2)
+    assert fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(at=START)).is_behind
+    assert not fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(trade_id=999, at=START)).is_behind
+    assert fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(trade_id=998, at=START)).is_behind
 
 
 async def test_who_moved_is_told_once_in_order_and_never_after_a_hit(autojump_clock, fanout):

@@ -174,7 +174,8 @@ def test_a_later_subscription_begins_at_the_present_moment(tmp_path):
         *[("BTC", str(100 + n)) for n in range(6)],
         *[("ETH", "15"), ("BTC", "106"), ("ETH", "16"), ("BTC", "107"), ("ETH", "17"), ("ETH", "18"), ("ETH", "19")],
     ]
-    assert [str(one.price) for one in missed] == ["12", "13", "14", "15", "16"]
+    assert missed.is_whole
+    assert [str(one.price) for one in missed.ticks] == ["12", "13", "14", "15", "16"]
 
 
 def test_an_unknown_symbol_is_refused_and_the_tape_does_not_begin(tape):

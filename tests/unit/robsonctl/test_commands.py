@@ -60,6 +60,38 @@ def test_arm_sends_what_it_is_given(robsonctl: Robsonctl, daemon: ScriptedDaemon
     ]
 
 
+ADOPTED = give.AdoptResult(
+    position_id="p-1",
+    quantity=Decimal("0.05"),
+    entry_price=Decimal(95_000),
+    trailing_stop=Decimal(93_500),
+    borrowed={"USDT": Decimal("2750.25")},
+)
+
+
+def test_adopt_takes_and_tells_its_defaults(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
+    daemon.reply(ADOPTED)
+    assert robsonctl("adopt", "btcusdt", "--quantity", "0.05", "--stop", "93500") == Exit.OK
+    assert robsonctl.out == (
+        "adopted p-1: BTCUSDT long, 0.05 behind a stop at 93500\n"
+        "with its debt: 2750.25 USDT\n"
+        "defaults taken: side long, entry price 95000, the present one\n"
+    )
+    (asked,) = daemon.asked()
+    assert len(asked.pop("idempotency_key")) == 32
+    assert asked == {"cmd": "adopt", "symbol": "BTCUSDT", "side": "long", "quantity": "0.05", "stop_price": "93500"}
+
+
+def test_adopt_sends_what_it_is_given(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
+    daemon.reply(ADOPTED)
+    line = "adopt BTCUSDT SHORT --quantity 0.05 --stop 96500 --entry-price 95000 --key k --json"
+    assert robsonctl(*line.split()) == Exit.OK
+    assert robsonctl.err == ""
+    (asked,) = daemon.asked()
+    assert (asked["side"], asked["entry_price"], asked["idempotency_key"]) == ("short", "95000", "k")
+    assert robsonctl("adopt", "BTCUSDT", "--quantity", "0.05") == Exit.USAGE
+
+
 def test_json_leaves_talk_of_defaults_to_standard_error(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
     daemon.reply(give.ArmResult(position_id="p-1"))
     assert robsonctl("--json", "arm", "BTCUSDT", "long") == Exit.OK
@@ -131,6 +163,24 @@ def test_one_request_one_result(
     ("line", "result", "text", "code"),
     [
         ("disarm p-1", give.DisarmResult(position_id="p-1"), "disarmed p-1\n", Exit.OK),
+        (
+            "release p-1",
+            give.ReleaseResult(
+                position_id="p-1",
+                symbol="BTCUSDT",
+                side="long",
+                quantity=Decimal("0.05"),
+                owed={"USDT": Decimal("4000.5")},
+            ),
+            "released p-1: 0.05 of BTCUSDT are yours to hold, without a stop\nand the debt: 4000.5 USDT\n",
+            Exit.OK,
+        ),
+        (
+            "release p-1",
+            give.ReleaseResult(position_id="p-1", symbol="BTCUSDT", side="short", quantity=Decimal("0.05"), owed={}),
+            "released p-1: 0.05 of BTCUSDT are yours to owe, without a stop\n",
+            Exit.OK,
+        ),
         ("close p-1", give.CloseResult(position_id="p-1", outcome="closed"), "closed p-1\n", Exit.OK),
         (
             "close p-1",

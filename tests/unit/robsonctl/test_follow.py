@@ -44,7 +44,14 @@ def test_the_last_ones_of_a_position_are_kept_from_all_of_them(robsonctl: Robson
     daemon.reply(page(1, 4, 9, last=9, position_id="p-1"))
     assert robsonctl("events", "--position", "p-1", "-n", "2") == Exit.OK
     assert seqs(robsonctl.out) == [4, 9]
-    assert daemon.asked()[-1] == {"cmd": "events", "from_seq": 1, "limit": 10_000, "position_id": "p-1"}
+    assert daemon.asked()[-1] == {"cmd": "events", "limit": 10_000, "position_id": "p-1"}
+
+
+def test_the_last_ones_do_not_reach_into_the_archive(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
+    daemon.reply(EventsResult(events=(), next_seq=121, last_seq=120, oldest_seq=119))
+    daemon.reply(page(119, 120, last=120))
+    assert robsonctl("events", "-n", "50") == Exit.OK
+    assert daemon.asked()[-1]["from_seq"] == 119
 
 
 def test_from_a_place_on_pages_are_joined(

@@ -20,6 +20,7 @@ from robson.store.backup import JOURNAL_NAME, back_up, put_back
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 
+SCHEMAS = Path(__file__).with_name("schemas")
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
@@ -164,6 +165,23 @@ def test_a_damaged_journal_is_refused_and_leaves_no_copy(journal: SqliteJournal,
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_a_sequence_with_a_gap_is_refused(journal: SqliteJournal, tmp_path: Path) -> None:
+    notice(journal, "second")
+    notice(journal, "third")
+    with closing(sqlite3.connect(journal.path)) as connection, connection:
+        connection.execute("DELETE FROM events WHERE seq = 3")
+    with pytest.raises(JournalUnusable, match=r"damaged \(1 faults\): 1 events were missing"):
+        back_up(journal.path, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_an_open_position_that_its_events_do_not_make_is_refused(journal: SqliteJournal, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(journal.path)) as connection, connection:
+        connection.execute("INSERT INTO events VALUES (3, '2026-01-01T00:00:00Z', 'p1', 'exit_filled', '{}')")
+    with pytest.raises(JournalUnusable, match=r"event 3 \(exit_filled\) of position p1 was unreadable"):
+        back_up(journal.path, tmp_path / "copy.db")
+
+
 def test_a_file_that_is_no_journal_is_refused(state: Path, tmp_path: Path) -> None:
     (state / JOURNAL_NAME).write_text("no database at all, but long enough to be looked at\n" * 50)
     with pytest.raises(JournalUnusable, match="could not be opened"):
@@ -276,13 +294,12 @@ def test_a_copy_of_a_newer_schema_is_refused(copy: Path, state: Path) -> None:
 
 
 def test_a_copy_of_an_older_schema_is_taken_and_brought_up_to_date_by_the_next_start(copy: Path, state: Path) -> None:
-    with closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name > 'm002'")
-        for column in ("surplus_base", "carried_base", "carried_quote"):
-            connection.execute(f"ALTER TABLE pairs DROP COLUMN {column}")
+    copy.unlink()
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.executescript((SCHEMAS / "m001.sql").read_text())
     restore(copy, state)
     journal = opened(state)
-    assert journal.recover().last_seq == 2
+    assert journal.recover().last_seq == 11
     journal.close()
 
 

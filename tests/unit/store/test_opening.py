@@ -188,7 +188,7 @@ def test_a_reader_beside_the_daemon_follows_it(open_journal: Open) -> None:
     assert reader.positions() == journal.positions()
     write(journal, armed(TWO))
     assert reader.positions() == journal.positions()
-    assert (reader.epoch, reader.recover().epoch) == (1, 1)
+    assert (reader.epoch, reader.recover().epoch) == (2, 2)
     assert len(write(journal, fact(TWO, entry_facts(TWO)[0].event))) == 1
 
 

@@ -1,0 +1,84 @@
+"""The executor's book over the journal: which orders want work, what is kept of them, and who hears their outcome."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from robson.daemon.life import Life
+from robson.daemon.settling import settle
+from robson.daemon.surroundings import Surroundings
+from robson.domain.account import PairAccount
+from robson.domain.events import Notice
+from robson.domain.values import OrderSide, Role
+from robson.executor.resolution import Executed, Outcome
+from robson.ports import Intent
+
+
+class OrderBook:
+    """Implements `executor.executor.Book`; `repay_strays` is called for a pair whose entry may have left a loan."""
+
+    def __init__(self, around: Surroundings, lives: Mapping[str, Life], repay_strays: Callable[[str], None]) -> None:
+        self._around = around
+        self._lives = lives
+        self._repay_strays = repay_strays
+
+    @property
+    def epoch(self) -> int:
+        """The present run's number."""
+        return self._around.record.epoch
+
+    @property
+    def latched(self) -> bool:
+        """Whether panic forbids entries."""
+        return self._around.record.latched
+
+    def open_intents(self) -> Iterable[Intent]:
+        """Every intent that still needs work, oldest first; those of a position not yet recovered wait."""
+        return [
+            intent
+            for intent in self._around.record.open_intents()
+            if intent.order.symbol in self._around.instruments
+            and not (intent.status == "pending" and intent.order.role is Role.EXIT and not self.is_listed(intent))
+        ]
+
+    def is_listed(self, intent: Intent) -> bool:
+        """Whether all that was ever sent for the intent's position is known."""
+        return intent.order.position_id not in self._around.unlisted
+
+    def keep(self, intent: Intent) -> bool:
+        """Write a changed intent durably; False when the disk refused. Doubt is told once."""
+        order_id = intent.order.client_order_id
+        told = any(
+            known.status == "in_doubt" and known.order.client_order_id == order_id
+            for known in self._around.record.intents_of(intent.order.position_id)
+        )
+        kept = self._around.record.keep(intent)
+        if intent.status == "in_doubt" and not told:
+            self._around.record.notice(
+                Notice(
+                    type="order_in_doubt",
+                    at=self._around.clock.now(),
+                    position_id=intent.order.position_id,
+                    data={"role": intent.order.role.value, "attempt": intent.order.attempt, "why": intent.detail},
+                )
+            )
+            self._lives[intent.order.position_id].stir()
+        return kept
+
+    def knows_trade(self, symbol: str, trade_id: int) -> bool:
+        """Whether this execution is accounted to an order of ours already."""
+        return self._around.record.knows_trade(symbol, trade_id)
+
+    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
+        """Whether the account's net base is nearer to what it would be if the order had executed."""
+        moved = account.base.total - account.base.debt - self._around.expected_net_base(intent.order.symbol)
+        sign = 1 if intent.order.order_side is OrderSide.BUY else -1
+        return moved * sign * 2 > intent.order.quantity
+
+    def settle(self, intent: Intent, outcome: Outcome) -> None:
+        """Take the outcome of an intent: the final word on it."""
+        settle(self._lives[intent.order.position_id], intent, outcome)
+        if intent.order.role is Role.ENTRY and not _executed_whole(intent, outcome):
+            self._repay_strays(intent.order.symbol)
+
+
+def _executed_whole(intent: Intent, outcome: Outcome) -> bool:
+    return isinstance(outcome, Executed) and outcome.report.executed >= intent.order.quantity

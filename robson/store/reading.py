@@ -1,0 +1,91 @@
+"""What is asked of the journal's file without writing to it."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from robson.domain.position import Position
+from robson.domain.sequence import Recorded, StoredReply
+from robson.domain.values import PositionId
+from robson.ports.journal import Fill, Intent
+from robson.store import archive, projection, rows
+from robson.store.database import JournalFile
+from robson.store.folding import Folding
+
+_EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? ORDER BY seq LIMIT ?"
+_EVENTS_OF_ONE = (
+    "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
+)
+SELECT_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
+_ALL = "SELECT position_id FROM positions ORDER BY rowid"
+
+
+class Reading:
+    """The reading half of the Journal port; what cannot be read raises JournalUnusable."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self._take(file)
+
+    def _take(self, file: JournalFile) -> None:
+        self._file, self._folding = file, Folding(file.connection)
+
+    def oldest_seq(self) -> int:
+        """The first seq that is not in the archive, 1 before the first event."""
+        with self._file.read() as connection:
+            return archive.oldest_seq(connection)
+
+    def events(
+        self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None
+    ) -> Sequence[Recorded]:
+        """Committed rows with seq >= from_seq, ascending, at most `limit`."""
+        assert limit >= 0, limit
+        with self._file.read() as connection:
+            if position_id is None:
+                found = connection.execute(_EVENTS, (from_seq, limit))
+            else:
+                found = connection.execute(_EVENTS_OF_ONE, (position_id, from_seq, limit))
+            return [rows.read_recorded(row) for row in found]
+
+    def positions(self, *, closed: bool = False) -> Sequence[Position]:
+        """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
+        with self._file.read() as connection:
+            ids = connection.execute(_ALL if closed else SELECT_OPEN).fetchall()
+            folded = (self._folding.fold(position_id)[1] for (position_id,) in ids)
+            return [position for position in folded if position is not None and (closed or position.is_open)]
+
+    def position(self, position_id: str) -> Position | None:
+        """One position as last committed, open or closed."""
+        with self._file.read():
+            return self._folding.fold(position_id)[1]
+
+    def unprotected_seconds(self, position_id: PositionId) -> Decimal:
+        """The sum over the position's `unprotected` notices."""
+        with self._file.read() as connection:
+            return projection.unprotected_seconds(connection, position_id)
+
+    def intents(self, position_id: PositionId) -> Sequence[Intent]:
+        """Every intent of a position, oldest first."""
+        with self._file.read() as connection:
+            found = connection.execute(f"{rows.SELECT_INTENT} WHERE position_id = ? ORDER BY number", (position_id,))
+            return [rows.read_intent(row) for row in found]
+
+    def fills(self, position_id: PositionId) -> Sequence[Fill]:
+        """Every execution of a position, oldest first."""
+        with self._file.read() as connection:
+            found = connection.execute(
+                f"{rows.SELECT_FILL} WHERE position_id = ? ORDER BY at, trade_id", (position_id,)
+            )
+            return [rows.read_fill(row) for row in found]
+
+    def has_fill(self, symbol: str, trade_id: int) -> bool:
+        """Whether an execution with the venue's trade id is kept."""
+        with self._file.read() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ? LIMIT 1", (symbol, trade_id)
+            )
+            return found.fetchone() is not None
+
+    def stored_reply(self, key: str) -> StoredReply | None:
+        """The reply kept under an idempotency key."""
+        with self._file.read() as connection:
+            row = connection.execute(rows.SELECT_REPLY, (key,)).fetchone()
+            return rows.read_reply(row) if row else None
