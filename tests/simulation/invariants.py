@@ -260,7 +260,9 @@ class Watchman(Instrument):
         known = self.oracle.trails.get(life.position.position_id)
         if known is None or rig.record.degraded is not None or life._watch is None or life.is_behind:
             return
-        _, trail = known
+        symbol, trail = known
+        if symbol in self.oracle.blind:
+            return
         self.demand(not trail.is_crossed, "a stop was crossed, and its exit missed", life.position, trail)
         self.demand(life._watch.stop == trail.stop, "a stop is not where it must be", life._watch.stop, trail)
 

@@ -75,6 +75,7 @@ class RoughMarket:
         if stream.trouble == "silent" or (stream.trouble == "gapped" and random.random() < 0.5):
             rig.paper.observe(symbol, tick.price)
             stream.missed.append(tick)
+            self.oracle.blind.add(symbol)
             return
         self._show(rig, tick)
         if stream.trouble == "twice":
@@ -92,6 +93,7 @@ class RoughMarket:
         if not polled:
             self._next_id += 1
             rig.feed.kept.setdefault(symbol, []).append(tick)
+            self.oracle.trade(tick)
         return tick
 
     def _show(self, rig: Rig, tick: Tick) -> None:
@@ -109,6 +111,7 @@ class RoughMarket:
                 for one in (*stream.missed, tick):
                     self.oracle.tick(one)
             stream.missed.clear()
+            self.oracle.blind.discard(tick.symbol)
         rig.market.observe(tick)
 
 

@@ -41,14 +41,15 @@ class StopOracle:
         # How far the clocks may be apart: whether a price came before or after a fill is not known within that.
         self.blur_seconds = 0.0
         self.trails: dict[str, tuple[str, Trail]] = {}
-        # When each order executed (the steady clock), and what each symbol's feed delivered in this run.
+        # Symbols with trades that nobody can know to be missing before the next one comes.
+        self.blind: set[str] = set()
+        # When each order executed, and each trade on each symbol (the steady clock), whether it was delivered or not.
         self.executed_at: dict[str, float] = {}
-        self.delivered: dict[str, list[tuple[float, Tick]]] = {}
+        self.traded: dict[str, list[tuple[float, Tick]]] = {}
 
     def begin(self) -> None:
         """A run begins."""
         self.trails.clear()
-        self.delivered.clear()
 
     def recovered(self, position: Position, kept: list[Tick]) -> None:
         """A position is watched again: what was traded since the last written price had to be caught up with first."""
@@ -64,11 +65,11 @@ class StopOracle:
         """A fill was learnt: the prices since the moment it happened come first."""
         state = position.state
         assert isinstance(state, Active), position
-        since, delivered = self.executed_at[state.entry.client_order_id], self.delivered.get(position.symbol, [])
-        if any(abs(at - since) <= self.blur_seconds for at, _ in delivered):
+        since, traded = self.executed_at[state.entry.client_order_id], self.traded.get(position.symbol, [])
+        if any(abs(at - since) <= self.blur_seconds for at, _ in traded):
             return
         trail = self._follow(position)
-        for at, tick in delivered:
+        for at, tick in traded:
             if at > since:
                 trail.take(tick)
 
@@ -83,9 +84,12 @@ class StopOracle:
         """The position is no longer in the market behind its stop."""
         self.trails.pop(position_id, None)
 
+    def trade(self, tick: Tick) -> None:
+        """A trade happened."""
+        self.traded.setdefault(tick.symbol, []).append((trio.current_time(), tick))
+
     def tick(self, tick: Tick) -> None:
         """A trade reached the daemon, in order and for the first time."""
-        self.delivered.setdefault(tick.symbol, []).append((trio.current_time(), tick))
         for symbol, trail in self.trails.values():
             if symbol == tick.symbol:
                 trail.take(tick)
