@@ -39,6 +39,8 @@ class FaultyVenue:
     """
 
     name: ClassVar[str] = "faulty"
+    # Faults of requests that surely never reached the market: the same id may be sent again.
+    never_arrive: ClassVar[frozenset[str]] = frozenset({"unreachable", "refused"})
 
     def __init__(self, inner: Venue) -> None:
         self.inner = inner
@@ -51,6 +53,7 @@ class FaultyVenue:
         self.hidden_until = 0.0
         self.slow_seconds = 6.0
         self.on_place: Callable[[OrderRequest], None] = lambda _request: None
+        self.on_arrival: Callable[[str], None] = self.arrivals.append
 
     async def place(self, request: OrderRequest) -> OrderReport:
         self.requests.append(request)
@@ -58,8 +61,8 @@ class FaultyVenue:
         fault = self.faults.popleft() if self.faults else ""
         if fault:
             self.taken[fault] += 1
-        if fault not in {"unreachable", "refused"}:
-            self.arrivals.append(request.client_order_id)
+        if fault not in self.never_arrive:
+            self.on_arrival(request.client_order_id)
         match fault:
             case "reply_lost":
                 await self.inner.place(request)
@@ -91,8 +94,12 @@ class FaultyVenue:
             case "":
                 return await self.inner.place(request)
             case _:
-                raise AssertionError(fault)
+                return await self.place_with(fault, request)
         raise AssertionError("unreachable: sleep_forever returned")
+
+    async def place_with(self, fault: str, request: OrderRequest) -> OrderReport:
+        """Faults that only a subclass knows."""
+        raise AssertionError(fault)
 
     def _lend(self, request: OrderRequest) -> None:
         assert isinstance(self.inner, PaperVenue)

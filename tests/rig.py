@@ -24,13 +24,14 @@ from robson.domain.values import PositionId, Side
 from robson.engine.evolve import fold
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
-from robson.ports import Journal, Venue
+from robson.ports import Journal, Seal, Venue
 from robson.ports.feed import Market
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Ticket
 from robson.store.memory import MemoryJournal
 from robson.store.seal import FileSeal
+from robson.venue.account_file import AccountFile
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -39,10 +40,15 @@ NOBODY = Caller(uid=0, pid=0, gid=0)
 
 
 class SimulatedClock:
-    """Wall time that follows Trio's (mock) clock from START."""
+    """Wall time that follows Trio's (mock) clock from START; `ahead` is by how much it was set forward."""
+
+    ahead = timedelta(0)
+
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=trio.current_time())
+        return START + self.ahead + timedelta(seconds=trio.current_time())
 
     def monotonic(self) -> float:
         return trio.current_time()
@@ -131,23 +137,30 @@ class Rig:
         wrap: Callable[[Venue], Venue] = lambda venue: venue,
         settings: PaperSettings | None = None,
         feed: ScriptedFeed | None = None,
+        clock: SimulatedClock | None = None,
+        venue_clock: SimulatedClock | None = None,
+        prices: Callable[[str], Decimal | None] | None = None,
+        account: AccountFile | None = None,
+        seal: Seal | None = None,
         on_gap: Literal["exit", "forgive"] = "exit",
     ) -> None:
-        self.clock = SimulatedClock()
+        self.clock = clock or SimulatedClock()
         self.feed = feed or ScriptedFeed()
         self.journal = journal or MemoryJournal()
         self.market = FanOut(self.feed, self.clock, 10.0, on_gap=on_gap)
-        self.paper = PaperVenue.open(
-            directory / "paper-account.db",
-            clock=self.clock,
-            prices=self.market.prices,
+        self.paper = PaperVenue(
+            account or AccountFile.open(directory / "paper-account.db"),
+            clock=venue_clock or self.clock,
+            prices=prices or self.market.prices,
             settings=settings or PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0)),
             seed=1,
         )
         self.venue = wrap(self.paper)
         self.executor = Executor(self.venue, self.clock)
         recovery = self.journal.recover()
-        self.record = Record(self.journal, recovery, self.clock, FileSeal(directory, place=directory, boot_id="1"))
+        self.record = Record(
+            self.journal, recovery, self.clock, seal or FileSeal(directory, place=directory, boot_id="1")
+        )
         ids = count(1)
         epoch = recovery.epoch
         self.around = Surroundings(

@@ -9,6 +9,7 @@ import trio
 
 from robson.daemon.life import Life
 from robson.daemon.loans import stray_loans
+from robson.daemon.surroundings import AccountBehind
 from robson.domain.account import PairAccount
 from robson.domain.errors import RuleError, VenueError
 from robson.domain.events import SignalRejected
@@ -17,6 +18,7 @@ from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import EntryTerms, SignalArrived, SignalFailed
 from robson.domain.values import ZERO
 from robson.engine.decide import Decision
+from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
 
 READ_TIMEOUT_SECONDS = 5.0
@@ -48,15 +50,12 @@ async def judge(
                 await _earlier_entries(life)
         except trio.TooSlowError:
             pass  # the neighbour is still Entering: the rules refuse with pair_busy
-        if not isinstance(life.position.state, Armed):
-            # It left Armed while this signal waited for its turn; its symbol may not even be streamed any more.
-            raise RuleError(
-                "wrong_state",
-                f"position {life.position.position_id} was {life.position.state_name}, so it cannot take a signal",
-            )
+        # It may have left Armed while this signal waited for its turn; its symbol may not even be streamed any more.
+        _refuse_unless_armed(life)
         try:
             terms, baseline = await _read_terms(life)
         except (VenueError, trio.TooSlowError) as error:
+            _refuse_unless_armed(life)
             text = str(error) or f"no answer within {READ_TIMEOUT_SECONDS:g} s"
             life.feel(
                 SignalFailed(
@@ -82,6 +81,14 @@ async def judge(
         return bool(decision.actions)
 
 
+def _refuse_unless_armed(life: Life) -> None:
+    if not isinstance(life.position.state, Armed):
+        raise RuleError(
+            "wrong_state",
+            f"position {life.position.position_id} was {life.position.state_name}, so it cannot take a signal",
+        )
+
+
 async def _earlier_entries(life: Life) -> None:
     """Wait until no entry of this side is on its way on the pair, so that the account read next includes it."""
     around, position = life.around, life.position
@@ -100,7 +107,7 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
-        account = await around.account(symbol)
+        account = await _settled_account(life)
     # From here to the decision nothing awaits, so the neighbours cannot change any more.
     neighbours = around.neighbours(symbol, but=position.position_id)
     entry = EntryTerms(
@@ -118,15 +125,35 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     return entry, (_baseline(life, account),) if counts else ()
 
 
+async def _settled_account(life: Life) -> PairAccount:
+    """The account once it shows our last fills: what a position has just sold is no baseline."""
+    around, symbol = life.around, life.position.symbol
+    failures = 0
+    while True:
+        account = await around.account(symbol)
+        price = around.market.prices(symbol)
+        try:
+            if price is not None:
+                around.refuse_behind(account, price)
+        except AccountBehind:
+            failures += 1
+            await trio.sleep(backoff_seconds(failures))
+        else:
+            return account
+
+
 def _baseline(life: Life, account: PairAccount) -> PairRecord:
     """What the account holds before our first position on the pair, less the dust that earlier ones left there.
 
     A difference of less than a step to what is remembered is dust that nobody could name; only more is the trader's.
     """
-    symbol, total = life.position.symbol, account.base.total
-    known = life.around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
+    symbol, around = life.position.symbol, life.around
+    # Base that was lent without its order goes back: it is nobody's.
+    lent = stray_loans(account, around).get(around.instruments[symbol].base, ZERO)
+    total = account.base.total - min(lent, account.base.free)
+    known = around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
     baseline = total - known.dust_base
-    if abs(baseline - known.baseline_base) < life.around.instruments[symbol].step_size:
+    if abs(baseline - known.baseline_base) < around.instruments[symbol].step_size:
         baseline = min(known.baseline_base, total)
     baseline = max(baseline, ZERO)
     return PairRecord(

@@ -17,7 +17,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, ExitReason, Side
-from robson.executor.closing import Flat, Repay, Stuck, Trade, carried_debt, next_step, surplus_of
+from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, next_step, surplus_of
 from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid, without_handed
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
@@ -85,6 +85,8 @@ async def _step(life: Life) -> bool:
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)
     step = next_step(position, others, account, pair, instrument, terms, price)
+    if isinstance(step, Flat) or _is_by_account_alone(step, position, instrument, price):
+        around.refuse_behind(account, price)
     match step:
         case Trade():
             # The account was read just now and nothing is on its way; the fence may only be lost, never gained.
@@ -106,6 +108,7 @@ async def _step(life: Life) -> bool:
                 life.detail = f"{step.message}; orders elsewhere explain it, which is confirmed within a minute or two"
                 return True
             if verdict == "unexplained":
+                around.refuse_behind(account, price)
                 life.feel(FaultFound(code=step.code, message=step.message, recoverable=True))
         case _ as never:
             assert_never(never)
@@ -135,6 +138,14 @@ async def _flat(
         FlatProved(instrument=instrument, interest=interest, dust=step.dust),
         pairs=(_pair_after(position, others, ours, pair, instrument, step.dust, surplus),),
     )
+
+
+def _is_by_account_alone(step: Step, position: Position, instrument: Instrument, price: Decimal) -> bool:
+    """Whether nothing but the account speaks for an order: by its own fills the position has nothing left to trade."""
+    if not isinstance(step, Trade) or position.entry is None or position.exit is None:
+        return False
+    rest = position.entry.quantity - position.exit.quantity + position.exit.returned
+    return rest < instrument.smallest_sellable(price)
 
 
 async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decimal:
@@ -175,7 +186,10 @@ def _pair_after(
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        surplus_base=pair.surplus_base + surplus if others else ZERO,
-        carried_base=carried_debt(account.base, base, pair.carried_base, position, others, instrument),
+        # What is still free is dust; only the rest of a surplus can have repaid others' debt.
+        surplus_base=pair.surplus_base + max(surplus - max(left - pair.dust_base, ZERO), ZERO) if others else ZERO,
+        carried_base=carried_debt(
+            account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
+        ),
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

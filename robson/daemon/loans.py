@@ -72,7 +72,9 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
             await other.out_of(Entering)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         await around.instrument(symbol)
+        price = await around.venue.price(symbol)
         account = await around.account(symbol)
+    around.refuse_behind(account, price)
     instrument = around.instruments[symbol]
     for asset, amount in stray_loans(account, around).items():
         leg = account.base if asset == instrument.base else account.quote

@@ -90,8 +90,9 @@ class Record:
         False when the disk refused (the next flush brings the newest stop anyway). `positions` are the states after.
         """
         try:
+            # A stop may belong to an entry whose fill the journal has yet to learn.
+            self._drain()
             if any(isinstance(fact.event, TrailingStopUpdated) and fact.event.trade_id is None for fact in facts):
-                self._drain()
                 rows = self.journal.commit(Commit(facts=tuple(facts), positions=tuple(positions)))
             else:
                 rows = self.journal.ratchet(facts)

@@ -80,6 +80,7 @@ def _executed(life: Life, intent: Intent, outcome: Executed) -> Stimulus:
     report, order = outcome.report, intent.order
     # A read that was asked for before now does not show this fill for sure.
     life.around.fills[order.symbol] += 1
+    life.around.filled_at[order.symbol] = life.around.clock.monotonic()
     last = outcome.trades[-1] if outcome.trades else None
     filled_at = last.at if last is not None else report.at
     if order.role is Role.ENTRY:
@@ -91,7 +92,7 @@ def _executed(life: Life, intent: Intent, outcome: Executed) -> Stimulus:
             fees_by_asset=outcome.fees_by_asset,
             exit_terms=exit_terms(life.position, life.around),
             borrowed=_needed(report, outcome.quote),
-            trade_id=life.around.market.trade_id_before(order.symbol, filled_at),
+            trade_id=life.around.market.trade_id_before(order.symbol, life.around.heard_at(filled_at)),
             filled_at=filled_at,
         )
     return ExitExecuted(

@@ -136,6 +136,8 @@ class Supervisor:
         """Take over what the journal holds; called once, before `run`."""
         for position in recovery.positions:
             self._adopt(position, recovered=True)
+            # When it last traded is not worth asking: the account may lag now.
+            self.around.filled_at[position.symbol] = self.around.clock.monotonic()
         self._unrecovered = len(recovery.positions)
         remember_unlisted(self.around)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -13,11 +14,11 @@ from robson.clock import process_age_seconds
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
-from robson.domain.errors import Rejected, RuleError
+from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Fence, PositionId, Side
+from robson.domain.values import ZERO, Fence, PositionId, Side, plain
 from robson.engine.exits import first_exit_quantity, interest_estimate
 from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
@@ -28,6 +29,14 @@ from robson.ports import Clock, Venue
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
+
+
+# Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
+ACCOUNT_LAG_SECONDS = 60.0
+
+
+class AccountBehind(VenueError):
+    """The venue's account lags behind its own trades: nothing may be concluded from it yet."""
 
 
 # An account read that is older than this decides nothing, although no fill of ours has changed it.
@@ -80,6 +89,8 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # When the last fill on a pair was learnt (the run's steady clock).
+    filled_at: dict[str, float] = field(default_factory=dict)
     # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
     unlisted: set[str] = field(default_factory=set)
     # The newest read of each pair's account, and how many fills on it this run has learnt of.
@@ -102,6 +113,11 @@ class Surroundings:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
+
+    def heard_at(self, venue_time: datetime) -> datetime:
+        """A moment of the venue's clock as the run's own tells it: the two need not agree."""
+        apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
+        return venue_time + apart
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, freshly read; what a stop needs to know of it later is remembered."""
@@ -175,6 +191,26 @@ class Surroundings:
             else:
                 expected -= position.entry.quantity - bought_back_by(position, base)
         return expected
+
+    def refuse_behind(self, account: PairAccount, price: Decimal) -> None:
+        """Raise AccountBehind when an account does not show our fills yet; `price` is quote per base.
+
+        For a minute after a fill whatever else explains the difference counts as lag, too; then it is believed.
+        """
+        symbol, instrument = account.symbol, self.instruments[account.symbol]
+        learnt = self.filled_at.get(symbol)
+        if learnt is None or self.clock.monotonic() > learnt + ACCOUNT_LAG_SECONDS:
+            return
+        apart = account.base.total - account.base.debt - self.expected_net_base(symbol)
+        pair = self.record.pair(symbol)
+        # In and out again, a position leaves the base as it was, yet not the quote: its fees are gone.
+        untouched = pair is not None and account.quote.total == pair.baseline_quote != ZERO
+        # The smallest order brings in a little less than its quantity.
+        is_alone = len(self.on_pair(symbol, but="")) <= 1
+        if 2 * abs(apart) >= instrument.smallest_sellable(price) or (untouched and is_alone):
+            raise AccountBehind(
+                f"the account of {symbol} did not show our fills yet: {plain(apart)} {instrument.base} apart"
+            )
 
     def principal(self, symbol: str, asset: str) -> Decimal:
         """What the live positions on a pair borrowed of an asset and have not brought in again."""

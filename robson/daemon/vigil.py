@@ -15,6 +15,7 @@ class Vigil:
         self.around = around
         self._exposures: dict[str, Exposure] = {}
         self._lives: dict[str, Life] = {}
+        around.executor.reach.on_change = self._review_all
 
     def begin(self, life: Life, *, recovered: bool) -> None:
         """Count for a position from now on; what earlier runs counted stands in the journal."""
@@ -55,6 +56,10 @@ class Vigil:
                     data={"seconds": str(as_decimal(seconds)), "causes": list(was)},
                 )
             )
+
+    def _review_all(self) -> None:
+        for life in list(self._lives.values()):
+            self.review(life)
 
     def _missing(self, life: Life) -> tuple[str, ...]:
         if not isinstance(life.position.state, (Active, Exiting)):

@@ -245,17 +245,25 @@ def _excess_debt(leg: Leg, asset: str, others: Sequence[Position]) -> Decimal:
 
 
 def carried_debt(
-    leg: Leg, asset: str, known: Decimal, position: Position, others: Sequence[Position], instrument: Instrument
+    leg: Leg,
+    asset: str,
+    known: Decimal,
+    position: Position,
+    others: Sequence[Position],
+    instrument: Instrument,
+    *,
+    baseline: Decimal = ZERO,
 ) -> Decimal:
     """The principal that nobody's loan explains when a position leaves (in the asset); alone, what it could not repay.
 
+    What is free above the `baseline` is not carried: a neighbour whose exit was not repaid has yet to repay it.
     While a neighbour's entry is on its way its loan cannot be told from what is left: then no more than this position
     can have left.
     """
     if not others:
         return cut_to_unit(leg.borrowed)
     explained = sum((outstanding_principal(other, instrument, asset) for other in others), ZERO)
-    measured = cut_to_unit(max(leg.borrowed - explained, ZERO))
+    measured = cut_to_unit(max(leg.borrowed - explained - max(leg.free - baseline, ZERO), ZERO))
     if all(other.entry is not None for other in others):
         return measured
     return min(measured, known + outstanding_principal(position, instrument, asset))

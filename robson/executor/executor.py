@@ -14,7 +14,7 @@ from robson.domain.account import PairAccount
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
-from robson.executor.resolution import Outcome, Refused, Resolver
+from robson.executor.resolution import Outcome, Reach, Refused, Resolver
 from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
@@ -64,18 +64,18 @@ class Executor:
     def __init__(self, venue: Venue, clock: Clock) -> None:
         self._venue = venue
         self._clock = clock
-        self._resolver = Resolver(venue)
+        self.reach = Reach()
+        self._resolver = Resolver(venue, self.reach)
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
         self._entry_lanes: dict[str, trio.Lock] = {}
         self._faults: Counter[ClientOrderId] = Counter()
-        self._reached = True
 
     @property
     def reachable(self) -> bool:
         """Whether the venue answered the last time it was asked."""
-        return self._reached and self._resolver.reachable
+        return bool(self.reach)
 
     def wake(self) -> None:
         """Say that there are new intents."""
@@ -155,7 +155,7 @@ class Executor:
             try:
                 return await self._place(book, sent)
             except Unreachable as error:
-                self._reached = False
+                self.reach.placed = False
                 if is_entry:
                     return sent, Refused(stage="venue", code="unreachable", message=str(error))
                 pause = intents.backoff_seconds(failures)
@@ -187,7 +187,7 @@ class Executor:
             raise answer.failure
         if answer.outcome is None:
             assert answer.report is not None
-            answer.outcome = await self._resolver.complete(answer.report)
+            answer.outcome = await self._resolver.take_reply(sent, answer.report)
         return sent, answer.outcome
 
     async def _request(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
@@ -219,7 +219,7 @@ class Executor:
             _log.exception("venue_adapter_failed", symbol=order.symbol)
             answer.doubt(f"the venue adapter failed: {error!r}")
             return
-        self._reached = not isinstance(answer.failure, Unreachable)
+        self.reach.placed = not isinstance(answer.failure, Unreachable)
         race.cancel()
 
 

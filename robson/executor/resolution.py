@@ -1,7 +1,7 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -19,6 +19,8 @@ from robson.ports import Intent, OrderReport, Venue
 QUERY_TIMEOUT_SECONDS = 5.0
 # A loan is booked with its order, by a clock of its own. Another's may lie within this, too: the nearest one counts.
 LOAN_SLACK = timedelta(seconds=1)
+# A request is signed with the venue's clock as last known, which may run ahead by almost a second.
+SIGNING_SLACK = timedelta(seconds=1)
 
 _log = structlog.get_logger("robson.executor")
 
@@ -87,12 +89,59 @@ class Knowledge(Protocol):
         """Whether the account holds what it would hold if the order had executed."""
 
 
+class Reach:
+    """Whether the venue answered the last time: an order that was placed, and a question about one.
+
+    `on_change` is called whenever the answer to "is it in reach?" changes.
+    """
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self._placed = self._asked = True
+
+    def __bool__(self) -> bool:
+        return self._placed and self._asked
+
+    @property
+    def placed(self) -> bool:
+        """The last order was answered, or refused by the venue itself."""
+        return self._placed
+
+    @placed.setter
+    def placed(self, answered: bool) -> None:
+        before, self._placed = bool(self), answered
+        self._tell(before)
+
+    @property
+    def asked(self) -> bool:
+        """The last question was answered."""
+        return self._asked
+
+    @asked.setter
+    def asked(self, answered: bool) -> None:
+        before, self._asked = bool(self), answered
+        self._tell(before)
+
+    def _tell(self, before: bool) -> None:
+        if bool(self) is not before:
+            self.on_change()
+
+
 class Resolver:
     """Asks the venue until it knows; an unreachable venue is asked again, for as long as it takes."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, reach: Reach | None = None) -> None:
         self._venue = venue
-        self.reachable = True
+        self._reach = reach or Reach()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the venue answered the last time it was asked about an order."""
+        return self._reach.asked
+
+    @reachable.setter
+    def reachable(self, answered: bool) -> None:
+        self._reach.asked = answered
 
     async def complete(self, report: OrderReport) -> Outcome:
         """The outcome of an order that the venue knows: wait until it is final and its trades add up."""
@@ -114,6 +163,14 @@ class Resolver:
                 self.reachable = True
             except (VenueError, trio.TooSlowError) as error:
                 await self._pause(error, failures, "trades_not_read")
+
+    async def take_reply(self, intent: Intent, report: OrderReport) -> Outcome:
+        """The outcome of an order that the venue has answered, perhaps without all that its reply should tell."""
+        outcome = await self.complete(report)
+        is_whole = report.is_final and executed_in(report.trades) == report.executed
+        if is_whole or report.borrowed or intent.order.role is not Role.ENTRY or not isinstance(outcome, Executed):
+            return outcome
+        return await self._with_loan(outcome)
 
     async def resolve(self, intent: Intent, book: Knowledge) -> Outcome:
         """The outcome of an intent that was sent and not answered.
@@ -178,7 +235,10 @@ class Resolver:
     async def _is_absent(self, intent: Intent, book: Knowledge) -> bool:
         """Whether trades and account agree that a denied order did not execute."""
         symbol = intent.order.symbol
-        trades = await self._venue.trades(symbol, since=intent.created_at)
+        # By the venue's clock, as the request was signed: ours may have been set meanwhile.
+        assert intent.timestamp_ms is not None, intent
+        signed_at = datetime.fromtimestamp(intent.timestamp_ms / 1000, UTC) - SIGNING_SLACK
+        trades = await self._venue.trades(symbol, since=signed_at)
         is_stray = any(not book.knows_trade(symbol, trade.trade_id) for trade in trades)
         if not is_stray and not book.shows_effect(intent, await self._venue.account(symbol)):
             return True

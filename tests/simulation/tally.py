@@ -1,4 +1,4 @@
-"""How many lives were simulated, and with which faults; printed at the end of a run."""
+"""How much was simulated, and which faults were met how often; printed at the end of a run."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ crashes: Counter[str] = Counter()
 
 
 def add_life(of: Counter[str]) -> None:
-    """Count one life with the faults that its orders met."""
+    """Count one life with the faults that it met."""
     global lives  # noqa: PLW0603  one count for the whole run
     lives += 1
     faults.update(of)
@@ -16,11 +16,18 @@ def add_life(of: Counter[str]) -> None:
 
 def lines() -> list[str]:
     """What to print."""
-    if not lives and not crashes:
-        return []
-    planned = ", ".join(f"{kind} {count}" for kind, count in sorted(faults.items()))
-    places = ", ".join(f"{kind} {count}" for kind, count in sorted(crashes.items()))
-    return [
-        f"simulated lives {lives}; faults met by orders: {planned or 'none'}",
-        f"crashes of the scripted life: {places or 'none'}",
-    ]
+    shown = []
+    if lives:
+        shown += [f"simulated lives {lives}, violations 0; faults met:", *grouped(faults)]
+    if crashes:
+        shown += [f"scripted lives crashed {crashes.total()} times:", *grouped(crashes)]
+    return shown
+
+
+def grouped(counts: Counter[str]) -> list[str]:
+    """One line for each kind before the colon."""
+    groups: dict[str, list[str]] = {}
+    for name, count in sorted(counts.items()):
+        kind, _, what = name.partition(": ")
+        groups.setdefault(kind, []).append(f"{what} {count}".strip())
+    return [f"  {kind}: {', '.join(whats)}" for kind, whats in groups.items()]

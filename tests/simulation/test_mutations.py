@@ -29,7 +29,6 @@ MUTATIONS = (
         "robson/executor/resolution.py",
         "        denials = failures = 0\n        while True:\n",
         "        return Absent()\n        denials = failures = 0\n        while True:\n",
-        found_by="test_crashes",
     ),
     Mutation(
         "clock fence removed",
@@ -48,14 +47,12 @@ MUTATIONS = (
         "robson/executor/intents.py",
         "    if intent.order.role is Role.EXIT:\n        return None\n    if latched:",
         "    return None\n    if latched:",
-        found_by="test_crashes",
     ),
     Mutation(
         "commit after send",
         "robson/executor/executor.py",
         "            if not book.keep(sent) and is_entry:",
         "            if False and is_entry:",
-        found_by="test_crashes",
     ),
     Mutation(
         "exit size from the entry's request",
@@ -68,7 +65,6 @@ MUTATIONS = (
         "robson/daemon/record.py",
         "            rows = self.journal.ratchet(facts)",
         "            rows = ()",
-        found_by="test_crashes",
     ),
     Mutation(
         "self-fence condition always true",
@@ -128,6 +124,36 @@ MUTATIONS = (
         "        case ExitRequested() | StopHit():\n            return NOTHING",
         "        case ExitRequested() | StopHit():\n"
         "            return exit_orders(position, state.entry.quantity, state.exit.attempt + 1, stimulus.exit_terms)",
+    ),
+    Mutation(
+        "a lagging account believed",
+        "robson/daemon/surroundings.py",
+        "        learnt = self.filled_at.get(symbol)\n",
+        "        learnt = None\n",
+    ),
+    Mutation(
+        "the venue's times taken for ours",
+        "robson/daemon/surroundings.py",
+        "        return venue_time + apart\n",
+        "        return venue_time\n",
+    ),
+    Mutation(
+        "missed prices not replayed after a start",
+        "robson/daemon/life.py",
+        "        if hit is not None:\n            self._on_hit(hit)\n        else:",
+        "        if True:",
+    ),
+    Mutation(
+        "the time to rebuild a stop not counted",
+        "robson/daemon/vigil.py",
+        "        self.review(life)\n\n    def end",
+        "\n    def end",
+    ),
+    Mutation(
+        "the next attempt under the last one's id",
+        "robson/engine/decide.py",
+        "stimulus.quantity, state.exit.attempt + 1, stimulus.exit_terms",
+        "stimulus.quantity, state.exit.attempt, stimulus.exit_terms",
     ),
     Mutation(
         "stray loans left alone",

@@ -374,7 +374,7 @@ async def test_an_error_that_a_person_has_cleared_away_is_closed(tmp_path: Path,
         amount = await held(rig)
         by_hand.move(rig.paper, "BTC", -amount)
         rig.tick("93000")
-        await rig.until(position_id, "Error")
+        await rig.until(position_id, "Error", 90)
         by_hand.move(rig.paper, "BTC", amount)
         await by_hand.trade(rig.paper, SELL, amount.quantize(Decimal("0.00001"), "ROUND_DOWN"))
         await pass_time(rig, CONFIRMED + 60, "93000")

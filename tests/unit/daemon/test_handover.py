@@ -288,6 +288,6 @@ async def test_a_position_in_error_is_released(tmp_path: Path, autojump_clock: M
         by_hand.move(rig.paper, "USDT", "10000")
         by_hand.move(rig.paper, "BTC", -(await rig.paper.account("BTCUSDT")).base.free)
         rig.tick("93000")
-        await rig.until(position_id, "Error")
+        await rig.until(position_id, "Error", 90)
         await release(rig, position_id)
         assert (await rig.view(position_id)).exit_reason == "released"

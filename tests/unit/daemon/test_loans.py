@@ -1,14 +1,19 @@
 """Debts that no live position explains: repaid, or carried by the pair's record until the last one out repays them."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
+from robson.domain.account import InterestCharge
+from robson.domain.errors import RateLimited
 from robson.domain.position import Armed
-from robson.domain.values import Side
-from robson.ports import Venue
+from robson.domain.values import ZERO, Side
+from robson.ports import OrderReport, OrderRequest, Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
@@ -114,3 +119,68 @@ async def test_a_crumb_of_a_base_loan_is_repaid_by_a_long_before_it_sells(
         account = await rig.venue.account("BTCUSDT")
         assert account.base.debt == 0
         assert rig.record.pair("BTCUSDT").carried_base == 0
+
+
+class CurtVenue(FaultyVenue):
+    """A venue whose replies tell nothing but that the order arrived."""
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        report = await super().place(request)
+        nothing = {"executed": ZERO, "executed_quote": None, "trades": (), "borrowed": {}}
+        return msgspec.structs.replace(report, status="PENDING_REPORT", **nothing)
+
+
+async def test_a_loan_that_the_reply_did_not_tell_belongs_to_its_entry(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    async with Rig(tmp_path, settings=POOR, wrap=CurtVenue).running() as rig:
+        position_id = await rig.active(side=Side.SHORT, stop="96500", capital="3000")
+        account = await rig.venue.account("BTCUSDT")
+        assert rig.position(position_id).entry.borrowed == {"BTC": account.base.borrowed}
+        assert account.base.borrowed > 0
+
+
+async def test_base_that_was_lent_without_its_order_is_no_baseline(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    made: list[FaultyVenue] = []
+
+    def wrap(venue: Venue) -> Venue:
+        made.append(FaultyVenue(venue))
+        return made[0]
+
+    async with Rig(tmp_path, settings=POOR, wrap=wrap).running() as rig:
+        short = await rig.arm(side=Side.SHORT)
+        rig.tick("95000")
+        await made[0].account("BTCUSDT")
+        made[0].faults.append("loan_only")
+        assert (await rig.signal(short, "95000", "96500")).accepted
+        other = await rig.arm(side=Side.SHORT)
+        await trio.sleep(1)
+        assert (await made[0].account("BTCUSDT")).base.free > 0
+        # While it is in doubt nobody is let in; the moment it is not, the loan bars the pair.
+        await rig.until(short, "Armed")
+        refused = await rig.signal(other, "95000", "96500")
+        assert not refused.accepted
+        assert rig.record.pair("BTCUSDT").baseline_base == 0
+
+
+class BusyVenue(CurtVenue):
+    """The same, and it does not tell of loans for a while."""
+
+    refusals = 3
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        if self.refusals:
+            self.refusals -= 1
+            raise RateLimited("-1003", "Too many requests.", retry_after_seconds=2)
+        return await super().interest(symbol, since)
+
+
+async def test_a_loan_that_is_not_told_right_now_is_asked_for_again(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    async with Rig(tmp_path, settings=POOR, wrap=BusyVenue).running() as rig:
+        position_id = await rig.active(side=Side.SHORT, stop="96500", capital="3000")
+        account = await rig.venue.account("BTCUSDT")
+        assert rig.position(position_id).entry.borrowed == {"BTC": account.base.borrowed}

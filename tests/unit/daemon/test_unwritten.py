@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from robson.domain.stimuli import FaultFound
-from robson.domain.values import Role, Side
+from robson.domain.values import PositionId, Role, Side
 from robson.ports import Venue
 from robson.store.memory import MemoryJournal
 from robson.venue.settings import PaperSettings
@@ -67,6 +67,28 @@ async def test_a_stop_that_fired_unwritten_is_told_as_a_stop(tmp_path: Path, aut
         await again.until(position_id, "Closed")
         assert (await again.view(position_id)).exit_reason == "trailing_stop"
         assert venue.requests == []
+
+
+async def test_a_stop_that_moves_before_its_fill_is_written_waits_for_the_disk(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    journal = MemoryJournal()
+    async with Rig(tmp_path, journal=journal, settings=EXACT).running() as rig:
+        position_id = await rig.arm()
+        rig.tick("95000")
+        assert (await rig.signal(position_id, "95000", "93500")).accepted
+        await trio.sleep(0.01)
+        assert rig.journal.intents(PositionId(position_id))[0].status == "sent"
+        journal.broken = "no space left on device"
+        await trio.sleep(0.2)
+        assert rig.position(position_id).state_name == "Active"
+        rig.tick("96000")
+        # The disk is back before anybody has noticed, and the stop is the first thing to be written.
+        journal.broken = None
+        await trio.sleep(0.5)
+        assert rig.events(position_id)[-2:] == ["entry_filled", "trailing_stop_updated"]
+        await trio.sleep(3)
+        assert rig.record.degraded is None
 
 
 async def time_to_close(rig: Rig, position_id: str) -> float:

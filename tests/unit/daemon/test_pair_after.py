@@ -1,0 +1,25 @@
+"""What a pair's record keeps of a position that leaves beside others: the same base is never kept under two names."""
+
+from decimal import Decimal
+
+from robson.daemon.leaving import _pair_after
+from robson.domain.account import Leg, PairAccount
+from robson.domain.values import Side
+from robson.ports import PairRecord
+from tests.unit.executor.test_closing import PAIR, active, exiting, left
+
+
+def test_base_that_is_still_free_is_dust_and_no_surplus() -> None:
+    short, neighbour = exiting(Side.SHORT, left("1.05")), active(Side.SHORT, borrowed={"ABC": 1})
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000))
+    free, bought_too_much = Decimal("0.03"), Decimal("0.05")
+    account = PairAccount(
+        symbol="ABCUSDT", base=Leg(free=free, borrowed=Decimal("0.98")), quote=Leg(free=Decimal(1100))
+    )
+    after = _pair_after(short, [neighbour], account, pair, PAIR, free, bought_too_much)
+    assert after.dust_base == free
+    # The rest has repaid the neighbour's debt.
+    assert after.surplus_base == bought_too_much - free
+    owed = Decimal(1)
+    net = account.base.total - account.base.debt
+    assert net == after.dust_base + after.surplus_base - after.carried_base - owed
