@@ -171,7 +171,7 @@ class Quote:
         return oldest if _is_newer(oldest, first) else first
 
     def moment_of(self, at: datetime) -> float:
-        """A moment of the source's clock as a reading of the steady one, by the last tick: our wall clock may differ."""
+        """A moment of the source's clock as a reading of the steady one, by the last tick: our own may differ."""
         if self.last is None:
             return math.inf
         return self.arrived_at - (self.last.at - at).total_seconds()
