@@ -185,7 +185,13 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
             raise
         try:
             journal = SqliteJournal.open(
-                path, mode=settings.mode, clock=clock, machine_id=machine, version=__version__, read_only=True
+                path,
+                mode=settings.mode,
+                clock=clock,
+                machine_id=machine,
+                version=__version__,
+                read_only=True,
+                because=str(error),
             )
         except JournalUnusable:
             raise error from None

@@ -32,10 +32,12 @@ class JournalFile:
     `write` is a transaction; `read` turns what SQLite says into what Robson says.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool, because: str = "") -> None:
         self.path = path
         self.connection = connection
         self.read_only = read_only
+        # Why it could not be opened for writing: whoever tries to write is told that, not only that it is so.
+        self._because = because
         self._log = _log_of(path)
         self._durable = True
         self._in_place: tuple[tuple[int, int], ...] | None = None
@@ -63,7 +65,7 @@ class JournalFile:
         return cls(path, connection, read_only=False)
 
     @classmethod
-    def open_for_reading(cls, path: Path, *, any_age: bool = False) -> "JournalFile":
+    def open_for_reading(cls, path: Path, *, any_age: bool = False, because: str = "") -> "JournalFile":
         """Open an existing file without ever writing to it; raises JournalUnusable.
 
         With `any_age` an older schema will do: to be copied it need not be understood.
@@ -86,7 +88,7 @@ class JournalFile:
                 raise JournalUnusable(f"the journal {path} was empty")
             if not any_age and migrations.pending(_utils(connection)):
                 raise JournalUnusable(f"the journal {path} was of an older schema; it must be opened for writing once")
-        return cls(path, connection, read_only=True)
+        return cls(path, connection, read_only=True, because=because)
 
     @property
     def identity(self) -> tuple[int, int] | None:
@@ -108,7 +110,7 @@ class JournalFile:
         What a cheap transaction wrote becomes durable with the next durable one, because the log is one file.
         """
         if self.read_only:
-            raise JournalUnwritable(f"the journal {self.path} was opened for reading only")
+            raise JournalUnwritable(self._because or f"the journal {self.path} was opened for reading only")
         connection = self.connection
         try:
             # A rollback that failed with the disk must not bar every later transaction.
@@ -142,7 +144,7 @@ class JournalFile:
     def attended(self) -> Iterator[sqlite3.Connection]:
         """Look at the file as before a write, without writing; raises JournalUnwritable."""
         if self.read_only:
-            raise JournalUnwritable(f"the journal {self.path} was opened for reading only")
+            raise JournalUnwritable(self._because or f"the journal {self.path} was opened for reading only")
         try:
             self._refuse_replaced()
             yield self.connection

@@ -47,18 +47,27 @@ class SqliteJournal(Reading):
 
     @classmethod
     def open(
-        cls, path: Path, *, mode: str, clock: Clock, machine_id: str, version: str, read_only: bool = False
+        cls,
+        path: Path,
+        *,
+        mode: str,
+        clock: Clock,
+        machine_id: str,
+        version: str,
+        read_only: bool = False,
+        because: str = "",
     ) -> "SqliteJournal":
         """Open the journal of one mode, creating it where there is none, and begin a new epoch.
 
         With `read_only` an existing journal is opened beside any other process: reads work, writes raise
-        JournalUnwritable, and no epoch begins until `reopen` succeeds. Raises JournalUnusable naming path and reason.
+        JournalUnwritable (with the reason in `because`), and no epoch begins until `reopen` succeeds. Raises
+        JournalUnusable naming path and reason.
         """
         assert mode in epochs.MODES, mode
         opening = Opening(mode=mode, clock=clock, machine_id=machine_id, version=version)
         if not read_only:
             return cls(*_begin(path, opening))
-        file = JournalFile.open_for_reading(path)
+        file = JournalFile.open_for_reading(path, because=because)
         try:
             epochs.refuse_other_mode(file, mode)
             with file.read() as connection:
@@ -80,7 +89,7 @@ class SqliteJournal(Reading):
         except JournalUnusable as error:
             # What cannot be read either is told of by the next query, and tried again by the next call of this.
             with suppress(JournalUnusable):
-                self._take(JournalFile.open_for_reading(self.path))
+                self._take(JournalFile.open_for_reading(self.path, because=str(error)))
             raise JournalUnwritable(str(error)) from error
         assert epoch == self._epoch, (epoch, self._epoch)
         self._take(file)

@@ -89,7 +89,7 @@ def test_what_is_not_done_yet_and_what_is_not_known(running: Daemon) -> None:
     holder = sqlite3.connect(running.state / "paper-account.db", isolation_level=None, timeout=10)
     try:
         holder.execute("BEGIN IMMEDIATE")
-        unknown = running.robsonctl("--timeout", "0.01", "close", position_id)
+        unknown = running.robsonctl("--timeout", "2", "close", position_id)
         assert unknown.returncode == 75, (unknown.stdout, unknown.stderr)
         assert "status" in unknown.stderr
         panicked = running.robsonctl("panic", "--yes", "--json")

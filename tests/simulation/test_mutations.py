@@ -113,7 +113,7 @@ MUTATIONS = (
     ),
     Mutation(
         "pending exit sent while others may be unwritten",
-        "robson/daemon/supervisor.py",
+        "robson/daemon/book.py",
         "and intent.order.role is Role.EXIT and not self.is_listed(intent)",
         "and False",
         found_by="test_unwritten_exits",
@@ -173,7 +173,7 @@ MUTATIONS = (
     ),
     Mutation(
         "stray loans left alone",
-        "robson/daemon/supervisor.py",
+        "robson/daemon/book.py",
         "        if symbol not in self._repaying and self._nursery is not None:",
         "        if False:",
         found_by="test_crashes",

@@ -56,7 +56,8 @@ def test_one_that_somebody_has_written_since_is_refused(at: Path, open_journal: 
     other.close()
     with pytest.raises(JournalUnwritable, match=r"was written by pid \d+ on .* since it was read; start the daemon"):
         journal.reopen()
-    with pytest.raises(JournalUnwritable, match="reading only"):
+    # Whoever tries to write is told why that is not possible.
+    with pytest.raises(JournalUnwritable, match="since it was read; start the daemon"):
         journal.ratchet((ratchet(ONE, 1),))
     with closing(sqlite3.connect(at)) as connection:
         assert connection.execute("SELECT max(epoch) FROM epochs").fetchone() == (2,)
