@@ -154,8 +154,7 @@ class FanOut:
         if seen is None:
             places.go_on(quote, attachment)
             return attachment
-        if seen.trade_id is None and (before := quote.last_before(self._moment(seen.at))) is not None:
-            # By arrival, not by the venue's event time: the two clocks need not agree.
+        if seen.trade_id is None and (before := quote.last_before(quote.moment_of(seen.at))) is not None:
             seen = Seen(trade_id=before.trade_id, at=before.at)
         missed = Missed(seen, seen)
         if quote.first_kept is not None and missed.joins(quote):

@@ -1,5 +1,6 @@
 """What the fan-out knows of one symbol: the latest price, how old it is, and who is watching."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -171,6 +172,12 @@ class Quote:
             return None
         oldest = self._recent[0][1]
         return oldest if _is_newer(oldest, first) else first
+
+    def moment_of(self, at: datetime) -> float:
+        """A moment of the source's clock as a reading of the steady one, by the last tick: our own may differ."""
+        if self.last is None:
+            return math.inf
+        return self.arrived_at - (self.last.at - at).total_seconds()
 
     def last_before(self, moment: float) -> Tick | None:
         """The last remembered tick that came in before `moment`, None where there was none."""

@@ -154,9 +154,11 @@ async def test_the_last_ticks_are_kept_by_the_moment_at_which_they_came_in(autoj
     assert fanout.trade_id_before("BTCUSDT", moment) == 5997
     assert fanout.trade_id_before("BTCUSDT", START) is None
     watch = Watch(Side.LONG, Decimal(90), Decimal(100), Decimal(10))
-    attachment = fanout.attach("BTCUSDT", watch, lambda hit: None, seen=Seen(at=moment))
+    # What a stop has seen is told by the source's clock.
+    hour = timedelta(hours=1)
+    attachment = fanout.attach("BTCUSDT", watch, lambda hit: None, seen=Seen(at=moment + hour))
     assert (attachment.place, watch.trade_id, watch.moves) == ("live", 5999, 2)
-    assert fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(at=START)).is_behind
+    assert fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(at=START + hour)).is_behind
     assert not fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(trade_id=999, at=START)).is_behind
     assert fanout.attach("BTCUSDT", long(), lambda hit: None, seen=Seen(trade_id=998, at=START)).is_behind
 
