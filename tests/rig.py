@@ -170,6 +170,7 @@ class Rig:
             record=self.record,
             executor=self.executor,
             strategies=Registry(),
+            process_age=trio.current_time,
             new_id=lambda: f"{epoch:04x}{next(ids):028x}",
         )
         self.supervisor = Supervisor(self.around)

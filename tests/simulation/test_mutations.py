@@ -140,14 +140,14 @@ MUTATIONS = (
     Mutation(
         "missed prices not replayed after a start",
         "robson/daemon/life.py",
-        "        if hit is not None:\n            self._on_hit(hit)\n        else:",
-        "        if True:",
+        "            seen=seen,\n",
+        "",
     ),
     Mutation(
         "the time to rebuild a stop not counted",
         "robson/daemon/vigil.py",
-        "        self.review(life)\n\n    def end",
-        "\n    def end",
+        "            self.review(life)  # nobody watches it yet",
+        "            pass",
     ),
     Mutation(
         "the next attempt under the last one's id",
@@ -157,7 +157,7 @@ MUTATIONS = (
     ),
     Mutation(
         "stray loans left alone",
-        "robson/daemon/book.py",
+        "robson/daemon/supervisor.py",
         "        if symbol not in self._repaying and self._nursery is not None:",
         "        if False:",
         found_by="test_crashes",
