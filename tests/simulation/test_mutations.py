@@ -126,22 +126,6 @@ MUTATIONS = (
         "            return exit_orders(position, state.entry.quantity, state.exit.attempt + 1, stimulus.exit_terms)",
     ),
     Mutation(
-        "entry topped up",
-        "robson/engine/judgements.py",
-        "    if trigger is None and not beyond:\n        return (filled,), ()\n",
-        "    if trigger is None and not beyond:\n"
-        "        rest = signal.quantity - filled.quantity\n"
-        "        order = PlaceOrder(\n"
-        "            position_id=position.position_id,\n"
-        "            client_order_id=entry_order_id(position.position_id, signal.signal_id + '+'),\n"
-        "            symbol=position.symbol,\n"
-        "            role=Role.ENTRY,\n"
-        "            order_side=entry_order_side(side),\n"
-        "            quantity=rest,\n"
-        "        )\n"
-        "        return (filled,), (order,) if rest > 0 else ()\n",
-    ),
-    Mutation(
         "a lagging account believed",
         "robson/daemon/surroundings.py",
         "        learnt = self.filled_at.get(symbol)\n",
@@ -156,14 +140,14 @@ MUTATIONS = (
     Mutation(
         "missed prices not replayed after a start",
         "robson/daemon/life.py",
-        "        if hit is not None:\n            self._on_hit(hit)\n        else:",
-        "        if True:",
+        "            seen=seen,\n",
+        "            seen=None,\n",
     ),
     Mutation(
         "the time to rebuild a stop not counted",
         "robson/daemon/vigil.py",
-        "        self.review(life)\n\n    def end",
-        "\n    def end",
+        "        if recovered:\n            self.review(life)",
+        "        if recovered:\n            pass",
     ),
     Mutation(
         "the next attempt under the last one's id",
@@ -173,7 +157,7 @@ MUTATIONS = (
     ),
     Mutation(
         "stray loans left alone",
-        "robson/daemon/book.py",
+        "robson/daemon/supervisor.py",
         "        if symbol not in self._repaying and self._nursery is not None:",
         "        if False:",
         found_by="test_crashes",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -189,8 +190,8 @@ async def test_an_exit_that_waits_for_the_look_at_unwritten_ones_is_unprotected_
         journal.broken = "no space left on device"
         rig.supervisor.panic()
     again, _ = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    began = trio.current_time()
     async with again.running():
         assert position_id in again.around.unlisted
-        seconds = trio.current_time()
         await trio.sleep(3)
-        assert again.supervisor.vigil.seconds(position_id) >= trio.current_time() - seconds
+        assert again.supervisor.vigil.seconds(position_id) == pytest.approx(trio.current_time() - began)
