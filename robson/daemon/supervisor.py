@@ -140,6 +140,8 @@ class Supervisor:
             self.around.filled_at[position.symbol] = self.around.clock.monotonic()
         self._unrecovered = len(recovery.positions)
         remember_unlisted(self.around)
+        for life in self.lives.values():
+            self.vigil.review(life)  # whose exit waits for that look is unprotected from now on
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)

@@ -44,7 +44,6 @@ class CutJournal:
         self.wire = wire
         self.cut_at = cut_at
         self.writes = 0
-        self.may_cut: Callable[[], bool] = lambda: True
         self.on_written: Callable[[Sequence[Recorded]], None] = lambda _rows: None
 
     def __getattr__(self, name: str) -> object:
@@ -62,8 +61,6 @@ class CutJournal:
     def _write(self, action: Callable[[], tuple[Recorded, ...]]) -> tuple[Recorded, ...]:
         self.wire.check()
         self.writes += 1
-        if self.cut_at is not None and self.writes * 2 >= self.cut_at and not self.may_cut():
-            self.cut_at = self.writes * 2 + 1
         if self.writes * 2 - 1 == self.cut_at:
             self.wire.cut()
             raise PowerCut

@@ -141,13 +141,13 @@ MUTATIONS = (
         "missed prices not replayed after a start",
         "robson/daemon/life.py",
         "            seen=seen,\n",
-        "",
+        "            seen=None,\n",
     ),
     Mutation(
         "the time to rebuild a stop not counted",
         "robson/daemon/vigil.py",
-        "            self.review(life)  # nobody watches it yet",
-        "            pass",
+        "        if recovered:\n            self.review(life)",
+        "        if recovered:\n            pass",
     ),
     Mutation(
         "the next attempt under the last one's id",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -174,3 +175,23 @@ async def test_an_unwritten_exit_of_a_position_in_error_is_found(tmp_path: Path,
         again.tick("95000")
         await again.until(position_id, "Closed")
         assert venue.requests == []
+
+
+async def test_an_exit_that_waits_for_the_look_at_unwritten_ones_is_unprotected_from_the_start(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    journal = MemoryJournal()
+    rig, venue = rig_with_venue(tmp_path, journal)
+    async with rig.running():
+        position_id = await rig.active()
+        venue.faults.append("refused")
+        rig.tick("93000")
+        await rig.until(position_id, "Exiting")
+        journal.broken = "no space left on device"
+        rig.supervisor.panic()
+    again, _ = rig_with_venue(tmp_path, journal.reopened(crashed=True), rig.feed)
+    began = trio.current_time()
+    async with again.running():
+        assert position_id in again.around.unlisted
+        await trio.sleep(3)
+        assert again.supervisor.vigil.seconds(position_id) == pytest.approx(trio.current_time() - began)
