@@ -102,7 +102,8 @@ class RoughMarket:
         is_streamed = tick.symbol in rig.market._quotes
         if tick.trade_id is None:
             if is_streamed:
-                self.oracle.glance(tick)
+                lives = rig.supervisor.lives
+                self.oracle.glance(tick, behind={key for key, life in lives.items() if life.is_behind})
         elif tick.trade_id > stream.newest_id:
             stream.newest_id = tick.trade_id
             if stream.missed:

@@ -94,8 +94,11 @@ class StopOracle:
             if symbol == tick.symbol:
                 trail.take(tick)
 
-    def glance(self, tick: Tick) -> None:
-        """A polled price reached the daemon: it may hit, it never moves a stop."""
-        for symbol, trail in self.trails.values():
-            if symbol == tick.symbol and (tick.price - trail.stop) * trail.side.sign <= 0:
+    def glance(self, tick: Tick, *, behind: set[str]) -> None:
+        """A polled price reached the daemon: it may hit, it never moves a stop.
+
+        A stop that is `behind` is compared as it stood before the gap; the next price is held against the new one.
+        """
+        for position_id, (symbol, trail) in self.trails.items():
+            if position_id not in behind and symbol == tick.symbol and (tick.price - trail.stop) * trail.side.sign <= 0:
                 trail.is_crossed = True
