@@ -52,9 +52,7 @@ class Missed:
     def take(self, ticks: Iterable[Tick]) -> None:
         """Go on with trades that follow."""
         for tick in ticks:
-            # A fill knows the last trade that had come in, not those before it that were missed.
-            if tick.at >= self.began.at:
-                self.prices.append(tick)
+            self.prices.append(tick)
             self.seen = Seen(trade_id=tick.trade_id, at=tick.at)
 
     def go_on_from(self, tick: Tick) -> None:

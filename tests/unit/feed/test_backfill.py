@@ -89,17 +89,6 @@ async def test_missed_trades_come_before_live_ones_and_none_comes_twice(autojump
         assert [hit.trade_id for hit in told.hits] == [13]
 
 
-async def test_a_missed_trade_from_before_the_fill_is_no_price_since_the_fill(autojump_clock, feed):
-    """The fill came after trades that had not come in: the last one known is older than those."""
-    watch, told = long(80, 100, 20), Told()
-    feed.trades = [tick(price, n, n) for n, price in ((10, 120), (11, 70), (12, 104))]
-    async with running(feed) as fanout:
-        attachment = attach(fanout, watch, told, seen(9, 11.5))
-        await wait_all_tasks_blocked()
-        assert (attachment.is_behind, watch.extreme, watch.stop, watch.trade_id) == (False, 104, 84, 12)
-        assert told.hits == []
-
-
 async def test_a_stop_crossed_by_a_missed_trade_is_hit_there_and_then(autojump_clock, feed):
     watch, told = long(80, 100, 20), Told()
     feed.trades = [tick(price, n, n) for n, price in ((10, 120), (11, 99), (12, 200))]
