@@ -14,10 +14,10 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak bench check lock clean
+.PHONY: help install demo test soak bench witnesses check lock clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv with Robson and its tools, from requirements.lock
 
@@ -30,6 +30,9 @@ test: $(STAMP) ## run the tests
 soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task step and write (about 20 minutes)
 	@$(RUN) tests.simulation.soak $(LIVES)
 	@ROBSON_TEST_CRASH_STRIDE=1 $(RUN) pytest -q tests/simulation/test_crashes.py
+
+witnesses: $(STAMP) ## five clients by others against the emulator (network and node the first time; kept in build/)
+	@$(RUN) tests.witnesses
 
 bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
 	@$(RUN) tests.bench.recovery

@@ -79,7 +79,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             state / "paper-account.db",
             clock=clock,
             prices=market.prices,
-            settings=_paper_settings(settings),
+            settings=paper_settings(settings),
             seed=seed_number(settings.feed.seed),
         )
         held.callback(paper.close)
@@ -199,7 +199,8 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
         return journal, str(error)
 
 
-def _paper_settings(settings: Settings) -> PaperSettings:
+def paper_settings(settings: Settings) -> PaperSettings:
+    """Section `[paper]`, checked; ConfigurationError names the key, its value and what is allowed."""
     try:
         return msgspec.convert(settings.paper, type=PaperSettings, strict=False)
     except msgspec.ValidationError as error:

@@ -11,14 +11,21 @@ from typing import Any, Literal, Union, dataclass_transform, get_args, get_origi
 import msgspec
 
 from robson.domain.errors import ConfigurationError, RuleError
-from robson.domain.values import CAPITAL, RISK_PERCENT, parse_amount
+from robson.domain.values import CAPITAL, PLAIN_DECIMAL, RISK_PERCENT, parse_amount
 
 # Named in the contract; they are places, not keys.
 RESERVED_VARIABLES = frozenset({"ROBSON_STATE_DIR", "ROBSON_SOCKET", "ROBSON_CONFIG", "ROBSON_CREDENTIALS_DIR"})
 PREFIX = "ROBSON_"
 # A client that follows the sequence may be so far behind and lose nothing.
 KEEP_EVENTS_MIN = 1000
-STALE_AFTER_SECONDS = (0.5, 3600.0)
+# A print can never be held back for longer: a stop may be behind it.
+_FEED_LIMITS = {
+    "stale_after_seconds": (0.5, 3600.0),
+    "poll_seconds": (0.2, 60.0),
+    "off_market_ticks": (1, 20),
+    "off_market_seconds": (0.01, 2.0),
+}
+OFF_MARKET_PERCENT_MOST = 50
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -34,6 +41,13 @@ def _amounts(account: "Account") -> tuple[Decimal, Decimal]:
         )
     except RuleError as error:
         raise ValueError(error.message) from error
+
+
+def _off_market(feed: "Feed") -> Decimal:
+    percent = feed.off_market_percent
+    if not PLAIN_DECIMAL.fullmatch(percent) or Decimal(percent) > OFF_MARKET_PERCENT_MOST:
+        raise ValueError(f"off_market_percent was {percent!r}, must be from 0 to {OFF_MARKET_PERCENT_MOST}")
+    return Decimal(percent)
 
 
 class Account(Section):
@@ -54,21 +68,33 @@ class Account(Section):
 class Feed(Section):
     """Where prices come from; `file`, `symbol` and `speed` serve replay, `seed` and `speed` synthetic.
 
-    No source means the default one, which the daemon names at start.
+    No source means the default one, which the daemon names at start. `poll_seconds` and `off_market_*` serve binance: a
+    print further from the market than `off_market_percent` (0: never) is held back for so many prints or seconds.
     """
 
     source: Literal["binance", "synthetic", "replay"] | None = None
     price_source: Literal["trade", "book"] = "trade"
     stale_after_seconds: float = 10.0
+    poll_seconds: float = 1.0
+    off_market_percent: str = "0"
+    off_market_ticks: int = 3
+    off_market_seconds: float = 0.5
     file: str = ""
     symbol: str = ""
     speed: str = "1"
     seed: str = "robson"
 
     def __post_init__(self) -> None:
-        low, high = STALE_AFTER_SECONDS
-        if not low <= self.stale_after_seconds <= high:
-            raise ValueError(f"stale_after_seconds was {self.stale_after_seconds:g}, must be from {low:g} to {high:g}")
+        for key, (low, high) in _FEED_LIMITS.items():
+            value = getattr(self, key)
+            if not low <= value <= high:
+                raise ValueError(f"{key} was {value:g}, must be from {low:g} to {high:g}")
+        _off_market(self)
+
+    @property
+    def off_market(self) -> Decimal:
+        """The share of the price (percent) from which on a print is doubted; 0 is never."""
+        return _off_market(self)
 
 
 class Recovery(Section):

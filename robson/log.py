@@ -12,8 +12,11 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 def configure(level: str, stream: TextIO = sys.stderr) -> None:
     """Set up structlog once, at start."""
     on_terminal = stream.isatty()
+    # The renderer's own choice would be tracebacks with all local variables, and so with whatever secret is in them.
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
     )
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

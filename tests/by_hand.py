@@ -40,4 +40,4 @@ def move(paper: PaperVenue, asset: str, amount: str | Decimal, *, symbol: str = 
     def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
         return Change(pair=pair.move(asset, free=Decimal(amount)))
 
-    paper._update(symbol, step)
+    paper._accounts.update(symbol, step)

@@ -110,7 +110,7 @@ class FaultyVenue:
             return borrow(pair, rules, pair.quote_asset, Decimal(1000), now_ms)
 
         with suppress(Rejected):
-            self.inner._update(request.symbol, step)
+            self.inner._accounts.update(request.symbol, step)
 
     async def _execute_late(self, request: OrderRequest) -> None:
         await trio.sleep(request.receive_window_ms / 1000 - LATE_MARGIN_SECONDS)

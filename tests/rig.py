@@ -139,6 +139,7 @@ class Rig:
         feed: ScriptedFeed | None = None,
         clock: SimulatedClock | None = None,
         venue_clock: SimulatedClock | None = None,
+        prices: Callable[[str], Decimal | None] | None = None,
         account: AccountFile | None = None,
         seal: Seal | None = None,
         on_gap: Literal["exit", "forgive"] = "exit",
@@ -150,7 +151,7 @@ class Rig:
         self.paper = PaperVenue(
             account or AccountFile.open(directory / "paper-account.db"),
             clock=venue_clock or self.clock,
-            prices=self.market.prices,
+            prices=prices or self.market.prices,
             settings=settings or PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0)),
             seed=1,
         )
@@ -169,6 +170,7 @@ class Rig:
             record=self.record,
             executor=self.executor,
             strategies=Registry(),
+            process_age=trio.current_time,
             new_id=lambda: f"{epoch:04x}{next(ids):028x}",
         )
         self.supervisor = Supervisor(self.around)

@@ -7,7 +7,7 @@ import trio
 
 from robson.daemon.slowness import Slowness
 from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
-from robson.domain.events import Fact, Notice
+from robson.domain.events import Fact, Notice, TrailingStopUpdated
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
@@ -84,12 +84,18 @@ class Record:
         self._slowness.note(began, self._clock.monotonic())
         return rows
 
-    def ratchet(self, facts: Sequence[Fact]) -> bool:
-        """Write moved stops cheaply; False when the disk refused (the next flush brings the newest stop anyway)."""
+    def ratchet(self, facts: Sequence[Fact], positions: Sequence[Position]) -> bool:
+        """Write moved stops cheaply, or durably where no trade id tells from where on they could be rebuilt.
+
+        False when the disk refused (the next flush brings the newest stop anyway). `positions` are the states after.
+        """
         try:
             # A stop may belong to an entry whose fill the journal has yet to learn.
             self._drain()
-            rows = self.journal.ratchet(facts)
+            if any(isinstance(fact.event, TrailingStopUpdated) and fact.event.trade_id is None for fact in facts):
+                rows = self.journal.commit(Commit(facts=tuple(facts), positions=tuple(positions)))
+            else:
+                rows = self.journal.ratchet(facts)
         except JournalUnwritable as error:
             self.degrade(str(error))
             return False

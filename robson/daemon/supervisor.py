@@ -259,9 +259,10 @@ class Supervisor:
             self.flush_stops()
 
     def flush_stops(self) -> None:
-        """Write every stop that moved since the last flush, in one cheap transaction."""
+        """Write every stop that moved since the last flush, in one transaction."""
         self.around.market.take_moved()
         due = [(life, decision) for life in self.lives.values() if (decision := life.follow()) is not None]
-        if due and self.around.record.ratchet([fact for _, decision in due for fact in decision.facts]):
+        facts = [fact for _, decision in due for fact in decision.facts]
+        if due and self.around.record.ratchet(facts, [decision.position for _, decision in due]):
             for life, decision in due:
                 life.take_over(decision)

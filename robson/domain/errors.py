@@ -4,7 +4,9 @@ RobsonError
 ├── RuleError              the request breaks a rule of the trade; nothing was done
 ├── VenueError             the venue did not do what was asked
 │   ├── Rejected           it said no: the order or query surely had no effect
-│   │   └── RateLimited    it said not now, with the seconds to wait
+│   │   ├── RateLimited    it said not now, with the seconds to wait
+│   │   │   └── Banned     it shut us out for having asked too often, until those seconds have passed
+│   │   └── Fatal          it does not accept who asks (key, signature, permission): a person has to mend that
 │   ├── InDoubt            it may have happened: nobody may guess
 │   └── Unreachable        it surely did not happen: no byte left, or none was accepted
 ├── StorageError           the disk did not do what was asked
@@ -53,6 +55,14 @@ class RateLimited(Rejected):
     def __init__(self, code: str, text: str, *, retry_after_seconds: float) -> None:
         super().__init__(code, text)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Banned(RateLimited):
+    """The venue shuts this address out for `retry_after_seconds`; to ask meanwhile prolongs it."""
+
+
+class Fatal(Rejected):
+    """The venue does not accept the key, its signature or its permissions; trying again does not help."""
 
 
 class InDoubt(VenueError):

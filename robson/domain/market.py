@@ -12,6 +12,9 @@ class Tick(Value):
     `trade_id` is the venue's own consecutive id, None where the source has none. `at` is the venue's event time, which
     may run ahead of or behind the local clock: ages are never computed from it. A polled tick may trigger a stop but
     never moves one.
+
+    Where the book is the source, `price` is the best bid and `ask` the best ask: a long's stop looks at the bid, a
+    short's at the ask, for that is what an exit gets.
     """
 
     symbol: str
@@ -20,6 +23,11 @@ class Tick(Value):
     trade_id: int | None
     at: datetime
     polled: bool = False
+    ask: Decimal | None = None
+
+    def exit_price(self, *, is_long: bool) -> Decimal:
+        """The price that a stop of this side is compared with."""
+        return self.price if is_long or self.ask is None else self.ask
 
 
 class Trades(Value):

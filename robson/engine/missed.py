@@ -48,7 +48,7 @@ class Crossing(Value):
     def of(cls, tick: Tick, watch: Watch) -> "Crossing":
         """The crossing by a tick that has just hit a watch."""
         return cls(
-            price=tick.price,
+            price=tick.exit_price(is_long=watch.is_long),
             at=tick.at,
             trade_id=tick.trade_id,
             trailing_stop=watch.stop,
@@ -77,8 +77,8 @@ class Rerun:
             hit = self.watch.observe_candle(missed)
             at, trade_id, seconds = missed.opened_at, None, missed.interval_seconds
         else:
-            self.price = missed.price
-            hit = missed.price if self.watch.observe(missed.price, missed.trade_id) else None
+            self.price = missed.exit_price(is_long=self.watch.is_long)
+            hit = self.price if self.watch.observe(self.price, missed.trade_id) else None
             at, trade_id, seconds = missed.at, missed.trade_id, None
         if hit is not None and self.crossing is None:
             self.crossing = Crossing(

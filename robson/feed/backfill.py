@@ -41,11 +41,13 @@ class Missed:
     missing: tuple[datetime, datetime | None] | None = None
     # Candles are read once: they reach up to the present.
     has_candles: bool = False
+    # Up to which unbroken run of ticks a source without ids was read: what it gave after that had begun joins it.
+    reached_run: int | None = None
 
     def joins(self, quote: Quote) -> bool:
         """Whether the ticks that are kept go on where this ends."""
         first = quote.first_kept
-        return first is None or self.seen.joins(first)
+        return first is None or self.reached_run == quote.run or self.seen.joins(first)
 
     def take(self, ticks: Iterable[Tick]) -> None:
         """Go on with trades that follow."""
@@ -87,11 +89,16 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
     while True:
         if quote.first_kept is not None and missed.joins(quote):
             return missed
+        kept, run = quote.first_kept, quote.run
         trades = await _trades(feed, quote.symbol, missed.seen)
         if not trades.is_whole or lags == LAGS_MAX:
             await _read_candles(feed, quote, missed, trades)
             if not trades.ticks:
                 return missed
+        elif kept is not None and kept.trade_id is None:
+            missed.take(trades.ticks)
+            missed.reached_run = run
+            return missed
         elif trades.ticks:
             missed.take(trades.ticks)
             if missed.seen.trade_id is None:

@@ -61,7 +61,7 @@ class FanOut:
         if tick.polled:
             quote.price = tick.price
             everybody = (*quote.attachments, *quote.ahead, *quote.behind)
-            return self._settle_hits([one for one in everybody if one.watch.glance(tick.price)], tick)
+            return self._settle_hits(places.beyond_stop(everybody, tick), tick)
         if not quote.accept(tick):
             return False
         now = self._clock.monotonic()
@@ -73,10 +73,10 @@ class FanOut:
             self._freshness_changed.set()
         if quote.ahead:
             places.join(quote, tick)
-        hit = self._observe(quote.attachments, tick.price, tick.trade_id)
+        hit = self._observe(quote.attachments, tick)
         if quote.behind:
             # Beyond the stop as it stood before the gap it is beyond any later one, too: that need not wait.
-            hit += [one for one in quote.behind if not one.has_seen(tick) and one.watch.glance(tick.price)]
+            hit += places.beyond_stop([one for one in quote.behind if not one.has_seen(tick)], tick)
         woke = quote.tell_readers(tick) or woke
         return self._settle_hits(hit, tick) or woke
 
@@ -237,12 +237,13 @@ class FanOut:
             with trio.move_on_at(earliest):
                 await self._freshness_changed.wait()
 
-    def _observe(self, attachments: Sequence[Attachment], price: Decimal, trade_id: int | None) -> list[Attachment]:
+    def _observe(self, attachments: Sequence[Attachment], tick: Tick) -> list[Attachment]:
         hit = []
+        trade_id, bid, ask = tick.trade_id, tick.price, tick.exit_price(is_long=False)
         for attachment in attachments:
             watch = attachment.watch
             moves = watch.moves
-            if watch.observe(price, trade_id):
+            if watch.observe(bid if watch.is_long else ask, trade_id):
                 hit.append(attachment)
             elif watch.moves != moves:
                 self._moved[attachment] = None

@@ -1,5 +1,7 @@
 """Where each watch of a symbol stands to the stream: live, ahead of it, or behind with prices to make up for."""
 
+from collections.abc import Iterable
+
 from robson.domain.market import Tick
 from robson.engine.missed import Seen
 from robson.feed.attachment import Attachment
@@ -38,8 +40,8 @@ def fall_behind(quote: Quote, tick: Tick) -> list[Attachment]:
     behind = []
     for attachment in (*quote.attachments, *quote.ahead):
         seen = last_seen(quote, attachment)
-        # A source without ids does not tell whether anything is missing.
-        if seen is not None and None not in {seen.trade_id, tick.trade_id} and not seen.joins(tick):
+        # A source without ids cannot tell that nothing is missing: after an interruption something may be.
+        if seen is not None and not seen.joins(tick):
             attachment.seen = seen
             stay_behind(quote, attachment)
             behind.append(attachment)
@@ -62,3 +64,8 @@ def last_seen(quote: Quote, attachment: Attachment) -> Seen | None:
     if attachment.place != "live" or last is None or attachment.has_seen(last):
         return attachment.seen
     return Seen(trade_id=last.trade_id, at=last.at)
+
+
+def beyond_stop(attachments: Iterable[Attachment], tick: Tick) -> list[Attachment]:
+    """Those whose stop a tick is beyond; nothing moves."""
+    return [one for one in attachments if one.watch.glance(tick.exit_price(is_long=one.watch.is_long))]

@@ -92,6 +92,8 @@ class Quote:
         self.behind: tuple[Attachment, ...] = ()
         # The first tick since the subscription or the last interruption: from there on nothing was missed.
         self._unbroken_from: Tick | None = None
+        # Counts the interruptions.
+        self.run = 0
         self.candle_readers: dict[int, set[CandleReader]] = {}
         self.tick_readers: set[TickReader] = set()
         self._series: dict[int, CandleSeries] = {}
@@ -142,6 +144,7 @@ class Quote:
     def break_off(self) -> None:
         """Trades may be missing before the next tick."""
         self._unbroken_from = None
+        self.run += 1
 
     @property
     def is_broken(self) -> bool:
@@ -188,6 +191,9 @@ class Quote:
             self._next_tick = None
             woke = True
         for interval_seconds, series in self._series.items():
+            if tick.ask is not None:
+                # The book is not what candles are made of: each that closes here is read from the source instead.
+                series.interrupt()
             closed = series.add(tick.at, tick.price)
             if closed and self._tell(interval_seconds, closed):
                 woke = True

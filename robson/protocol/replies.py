@@ -7,6 +7,7 @@ import msgspec
 from robson.domain.codec import encode
 from robson.domain.errors import (
     ConfigurationError,
+    Fatal,
     InDoubt,
     JournalUnwritable,
     RateLimited,
@@ -81,6 +82,9 @@ def error_body(error: Exception) -> ErrorBody:
         case RateLimited():
             wait = f"ask again in {error.retry_after_seconds:g} s"
             return ErrorBody(code="venue_rate_limited", message=str(error), hint=wait, retryable=True)
+        case Fatal():
+            hint = "the exchange does not accept the API key: look at its permissions and its list of addresses"
+            return ErrorBody(code="venue_rejected", message=f"the venue refused: {error}", hint=hint)
         case Rejected():
             return ErrorBody(code="venue_rejected", message=f"the venue refused: {error}")
         case Unreachable():

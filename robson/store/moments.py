@@ -11,13 +11,14 @@ from robson.store.rows import read_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# The journal and the paper venue's account, each with what gives its newest moment: text, or milliseconds.
+# The journal, and the accounts of paper venue and emulator, with what gives their newest moment: text or milliseconds.
 _JOURNAL = (
     "SELECT at FROM events ORDER BY seq DESC LIMIT 1",
     "SELECT started_at FROM epochs ORDER BY epoch DESC LIMIT 1",
     "SELECT max(timestamp_ms) FROM intents",
 )
 _ACCOUNT = ("SELECT max(updated) FROM (SELECT max(at_ms) AS updated FROM trades UNION SELECT max(at_ms) FROM ledger)",)
+_ACCOUNT_FILES = ("paper-account.db", "emulator.db")
 
 
 def latest_moment(state: Path) -> datetime | None:
@@ -26,7 +27,8 @@ def latest_moment(state: Path) -> datetime | None:
     A market that runs faster than real time leaves files that are ahead of the wall clock: the next run has to begin
     there, or orders, loans and events of two runs would share their moments.
     """
-    found = [*_moments(state / "robson.db", _JOURNAL), *_moments(state / "paper-account.db", _ACCOUNT)]
+    accounts = (moment for name in _ACCOUNT_FILES for moment in _moments(state / name, _ACCOUNT))
+    found = [*_moments(state / "robson.db", _JOURNAL), *accounts]
     return max(found, default=None)
 
 

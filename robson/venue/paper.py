@@ -11,12 +11,13 @@ import msgspec
 import trio
 
 from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
-from robson.domain.errors import InDoubt, Rejected, RuleError, Unreachable, VenueError
+from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import Role
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
+from robson.venue.accounts import Accounts, Prices, rules_of
 from robson.venue.answers import known_instrument, report_of
 from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import (
@@ -26,22 +27,14 @@ from robson.venue.ledger import (
     PairRules,
     SideEffect,
     check_window,
-    liquidation_bounds,
-    mark,
-    open_pair,
     place,
     repay,
-    transfer,
 )
-from robson.venue.ledger.units import cut, to_ms
+from robson.venue.ledger.units import to_ms
 from robson.venue.liquidity import book, draw
 from robson.venue.settings import PaperSettings
 
 T = TypeVar("T")
-Prices = Callable[[str], Decimal | None]
-Step = Callable[[Pair, PairRules, int], Change]
-
-_BASIS_POINTS_PER_UNIT = 10_000
 _SIDE_EFFECTS = {Role.ENTRY: SideEffect.MARGIN_BUY, Role.EXIT: SideEffect.AUTO_REPAY}
 
 
@@ -62,9 +55,7 @@ class PaperVenue:
         self._settings = settings
         self._seed = seed
         self._delays = Random(seed)  # noqa: S311
-        self._bounds: dict[str, tuple[Decimal, Decimal]] = {}
-        for pair in file.pairs():
-            self._bounds[pair.symbol] = liquidation_bounds(pair, self._rules(known_instrument(pair.symbol)))
+        self._accounts = Accounts(file, clock=clock, prices=prices, rules=self._rules, collateral=settings.collateral)
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, prices: Prices, settings: PaperSettings, seed: int) -> "PaperVenue":
@@ -81,14 +72,7 @@ class PaperVenue:
 
     def observe(self, symbol: str, price: Decimal) -> None:
         """Take one tick: one comparison, unless the price liquidates the account."""
-        bounds = self._bounds.get(symbol)
-        if bounds is None or bounds[0] < price < bounds[1]:
-            return
-        try:
-            self._update(symbol, price=price)
-        except VenueError:
-            # The file could not be written. A feed must not fail for that: the next tick or touch tries again.
-            return
+        self._accounts.observe(symbol, price)
 
     def timestamp_ms(self) -> int:
         """The venue's clock for signing: here it is the run's own."""
@@ -115,14 +99,14 @@ class PaperVenue:
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
-        return await self._exchange(lambda: self._read(symbol).account)
+        return await self._exchange(lambda: self._accounts.read(symbol).account)
 
     async def price(self, symbol: str) -> Decimal:
         """The last price (quote per base); Rejected -3042 when there was none yet."""
 
         def look_up() -> Decimal:
             price = self._prices(known_instrument(symbol).symbol)
-            return self._read(symbol).priced() if price is None else price
+            return self._accounts.read(symbol).priced() if price is None else price
 
         return await self._exchange(look_up)
 
@@ -181,7 +165,9 @@ class PaperVenue:
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Orders that may still execute: none, for a market order ends at once."""
-        return await self._exchange(lambda: tuple(report_of(symbol, order) for order in self._read(symbol).open_orders))
+        return await self._exchange(
+            lambda: tuple(report_of(symbol, order) for order in self._accounts.read(symbol).open_orders)
+        )
 
     async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
         """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
@@ -189,13 +175,13 @@ class PaperVenue:
         def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
             return repay(pair, rules, asset, amount, now_ms)
 
-        await self._exchange(lambda: self._update(symbol, step))
+        await self._exchange(lambda: self._accounts.update(symbol, step))
 
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
         """The interest charged on the pair since a time, up to this moment, oldest first."""
 
         def look_up() -> Sequence[InterestCharge]:
-            self._read(symbol)
+            self._accounts.read(symbol)
             return tuple(record.charge() for record in self._file.interest(symbol, since_ms=to_ms(since)))
 
         return await self._exchange(look_up)
@@ -204,7 +190,7 @@ class PaperVenue:
         """The forced liquidations of the pair since a time, up to this moment, oldest first."""
 
         def look_up() -> Sequence[Liquidation]:
-            self._read(symbol)
+            self._accounts.read(symbol)
             return tuple(record.liquidation() for record in self._file.liquidations(symbol, since_ms=to_ms(since)))
 
         return await self._exchange(look_up)
@@ -239,60 +225,14 @@ class PaperVenue:
             levels = book(self._settings, rules.instrument, ticket.side, ticket.quantity, pair.priced(), source)
             return place(pair, rules, ticket, levels, now_ms)
 
-        change = self._update(request.symbol, step)
+        change = self._accounts.update(request.symbol, step)
         order = change.orders[-1]
         trades = tuple(trade.trade() for trade in change.executions if trade.order_id == order.order_id)
         borrowed = {order.borrowed_asset: order.borrowed} if order.borrowed_asset else {}
         return msgspec.structs.replace(report_of(request.symbol, order), trades=trades, borrowed=borrowed)
 
-    def _read(self, symbol: str) -> Pair:
-        try:
-            return self._update(symbol).pair
-        except InDoubt as error:
-            # Only the bookkeeping of the touch is in doubt; the reading itself surely gave nothing.
-            raise Unreachable(str(error)) from error
-
-    def _update(self, symbol: str, step: Step | None = None, *, price: Decimal | None = None) -> Change:
-        """Bring the account up to date, take the step, store both together; a refused step leaves the first."""
-        instrument = known_instrument(symbol)
-        rules, now_ms = self._rules(instrument), self._now_ms()
-        before = self._file.pair(symbol)
-        if before is None:
-            change = transfer(open_pair(instrument, now_ms), instrument.quote, cut(self._settings.collateral), now_ms)
-        else:
-            change = Change(pair=before)
-        change = change.then(mark, rules, now_ms, self._prices(symbol) if price is None else price)
-        refusal: Rejected | None = None
-        if step is not None:
-            try:
-                change = change.then(step, rules, now_ms)
-            except Rejected as error:
-                refusal = error
-        if change.pair != before:
-            self._file.save(change)
-        self._bounds[symbol] = liquidation_bounds(change.pair, rules)
-        if refusal is not None:
-            raise refusal
-        return change
-
     def _rules(self, instrument: Instrument) -> PairRules:
-        settings = self._settings
-        fee_price: Decimal | None = None
-        if settings.fee_asset is not None:
-            fee_price = self._prices(settings.fee_asset + instrument.quote) or settings.fee_asset_price
-        return PairRules(
-            instrument=instrument,
-            terms=PairTerms(
-                taker_fee_rate=settings.fee_rate,
-                base_hourly_interest_rate=settings.base_hourly_interest_rate,
-                quote_hourly_interest_rate=settings.quote_hourly_interest_rate,
-            ),
-            fee_asset=settings.fee_asset,
-            fee_asset_price=fee_price,
-            minimum_borrow={instrument.base: instrument.step_size},
-            borrow_excess=settings.borrow_excess_bps / _BASIS_POINTS_PER_UNIT,
-            fills_underfunded_buys=settings.fills_underfunded_buys,
-        )
+        return rules_of(self._settings, instrument, self._prices)
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())

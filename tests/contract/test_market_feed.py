@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from robson.domain.market import Candle, Tick
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.ports.feed import MarketFeed
+from tests.exchange import Exchange, feed_of
 from tests.rig import START as RIG_START
-from tests.rig import ScriptedFeed
+from tests.rig import ScriptedFeed, SimulatedClock
 from tests.unit.feed.markets import Recorder, instrument, write_tape
 
 SYMBOL = "BTCUSDT"
@@ -31,6 +32,7 @@ class Source:
     def __init__(self, kind: str, directory: Path) -> None:
         self.kind = kind
         self.directory = directory
+        self.exchange: Exchange | None = None
 
     def ask(self, questions: Ask) -> None:
         match self.kind:
@@ -38,6 +40,8 @@ class Source:
                 self._play(open_replay([write_tape(self.directory / f"{SYMBOL}.csv", STORY)], speed="max"), questions)
             case "synthetic":
                 self._play(open_synthetic(instrument, speed="max"), questions)
+            case "binance":
+                trio.run(self._stream, questions, clock=MockClock(autojump_threshold=0))
             case _:
                 self._script(questions)
 
@@ -56,6 +60,21 @@ class Source:
                 nursery.cancel_scope.cancel()
 
         trio.run(main, clock=opened.trio_clock)
+
+    async def _stream(self, questions: Ask) -> None:
+        async with trio.open_nursery() as nursery:
+            clock = SimulatedClock()
+            exchange = self.exchange = Exchange(nursery, clock, SYMBOL)
+            feed, market = feed_of(exchange, clock), Recorder()
+            nursery.start_soon(feed.run, market)
+            await feed.subscribe(SYMBOL)
+            await wait_all_tasks_blocked()
+            for seconds, price in STORY:
+                await trio.sleep_until(seconds)
+                exchange.trade(price)
+            await wait_all_tasks_blocked()
+            await questions(feed, tuple(tick for tick in market.ticks if not tick.polled))
+            nursery.cancel_scope.cancel()
 
     def _script(self, questions: Ask) -> None:
         feed = ScriptedFeed()
@@ -77,7 +96,7 @@ class Source:
         trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-@pytest.fixture(params=["replay", "synthetic", "scripted"])
+@pytest.fixture(params=["replay", "synthetic", "scripted", "binance"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     return Source(request.param, tmp_path)
 
@@ -113,6 +132,8 @@ def test_a_source_says_what_it_no_longer_has_and_its_candles_reach_further_back(
     async def questions(feed: MarketFeed, ticks: Sequence[Tick]) -> None:
         if isinstance(feed, ScriptedFeed):
             feed.window = KEPT
+        elif source.exchange is not None:
+            source.exchange.window = KEPT
         first, oldest = ticks[0], ticks[-KEPT]
         assert first.trade_id is not None
         assert oldest.trade_id is not None

@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ NOT_RUN = {
     "make demo": "it installs; test_demo.py runs the demonstration itself",
     "make install": "it installs, from the network the first time",
 }
+# Somebody else may listen there on the machine that runs the tests.
+DOCUMENTED_ADDRESS = "127.0.0.1:9000"
 # In the documents this stands for the position that was armed last.
 PLACEHOLDER = re.compile(r"\bID\b")
 
@@ -73,6 +76,10 @@ class Terminal:
         self.directory = directory
         self.armed = ""
         self.daemon: Daemon | None = None
+        self.emulator: subprocess.Popen[str] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
         shutil.copy(ROOT / "pyproject.toml", directory)
         (directory / "robson").mkdir()
         (directory / "robson" / "__init__.py").touch()
@@ -83,6 +90,10 @@ class Terminal:
     def run(self, step: Step) -> str:
         """Run one command; gives what it printed, and fails as it does."""
         command = PLACEHOLDER.sub(self.armed, step.command).removeprefix(".venv/bin/")
+        command = command.replace(DOCUMENTED_ADDRESS, self.address)
+        if command.startswith("robson emulator"):
+            self.start_emulator(command)
+            return ""
         if command.startswith("robson run"):
             self.start(command)
             return ""
@@ -122,6 +133,20 @@ class Terminal:
         daemon.wait_until(daemon.answers, "the documented daemon to answer")
         daemon.wait_until(lambda: daemon.ok("health")["ready"], "the documented daemon to be ready")
 
+    def start_emulator(self, command: str) -> None:
+        """Start the documented emulator and wait until it says where it listens."""
+        self.emulator = subprocess.Popen(
+            command.split(),
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.emulator.stdout is not None
+        assert self.address in self.emulator.stdout.readline()
+
     def await_entry(self, position_id: str, command: str) -> None:
         """A person reads before typing on; meanwhile a position that enters at once has entered."""
         self.armed = position_id
@@ -130,6 +155,10 @@ class Terminal:
             self.daemon.wait_event("entry_filled", position_id=position_id)
 
     def end(self) -> None:
+        if self.emulator is not None:
+            self.emulator.terminate()
+            self.emulator.communicate(timeout=PATIENCE_SECONDS)
+            assert self.emulator.returncode == 0
         if self.daemon is not None:
             self.daemon.end()
 

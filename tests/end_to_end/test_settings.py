@@ -34,12 +34,18 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
         ('[feed]\nsource = "synthetic"\nspeed = "fast"', ("fast", "max")),
         ('[recovery]\non_gap = "hope"', ("on_gap", "hope", "exit, forgive")),
         ("[feed]\nstale_after_seconds = 0.1", ("stale_after_seconds", "0.1", "0.5")),
+        ("[feed]\npoll_seconds = 0", ("poll_seconds", "0.2", "60")),
+        ('[feed]\noff_market_percent = "all"', ("off_market_percent", "all", "50")),
+        ("[feed]\noff_market_ticks = 21", ("off_market_ticks", "21", "20")),
+        ("[feed]\noff_market_seconds = 2.5", ("off_market_seconds", "2.5")),
+        ('[feed]\nsource = "synthetic"\nprice_source = "book"', ("price_source", "book", "binance")),
         ('[feed]\nsource = "replay"\nfile = "/no/such/tape.csv"', ("/no/such/tape.csv",)),
         ('[feed]\nsource = "replay"', ("file",)),
         ('[feed]\nsource = "synthetic"\n[paper]\nfee_rate = "2"', ("fee_rate", "2", "0.1")),
         ('[feed]\nsource = "synthetic"\n[paper]\nfees = "2"', ("fees",)),
         ("not toml at all", ("TOML",)),
-        ('mode = "live"', ("live",)),
+        ('mode = "live"', ("live", "--credentials-dir", "CREDENTIALS_DIRECTORY")),
+        ('mode = "live"\n[binance]\nrest_url = "api.binance.com"', ("binance.rest_url", "https://HOST")),
     ],
 )
 def test_a_file_that_cannot_be_obeyed(tmp_path: Path, toml: str, told: tuple[str, ...]) -> None:
@@ -48,6 +54,21 @@ def test_a_file_that_cannot_be_obeyed(tmp_path: Path, toml: str, told: tuple[str
     line = refused(78, "--config", str(path), "--state-dir", str(tmp_path / "state"))
     for word in told:
         assert word in line
+
+
+@pytest.mark.parametrize("by", ["flag", "CREDENTIALS_DIRECTORY", "ROBSON_CREDENTIALS_DIR"])
+def test_live_mode_wants_its_keys_and_shows_them_to_nobody(tmp_path: Path, by: str) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    flags = ("--mode", "live", "--state-dir", str(tmp_path / "state"))
+    named = (*flags, "--credentials-dir", str(keys)) if by == "flag" else flags
+    env = {} if by == "flag" else {by: str(keys)}
+    (keys / "binance-api-key").write_text("hunter1\n")
+    assert f"{keys}/binance-api-secret" in refused(78, *named, env=env)
+    (keys / "binance-ed25519.pem").write_text("hunter2\n")
+    line = refused(78, *named, env=env)
+    assert "Ed25519" in line
+    assert "hunter" not in line
 
 
 @pytest.mark.parametrize(
@@ -86,6 +107,20 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         assert (view["capital"], view["risk_percent"]) == ("7000", "2")
         assert oct((tmp_path / "state").stat().st_mode & 0o777) == oct(0o700)
         assert oct(running.socket.stat().st_mode & 0o777) == oct(0o660)
+
+
+def test_an_exchange_out_of_reach_costs_prices_and_nothing_else(tmp_path: Path) -> None:
+    env = {
+        "ROBSON_BINANCE_REST_URL": "http://127.0.0.1:1",
+        "ROBSON_BINANCE_STREAM_URL": "ws://127.0.0.1:1",
+        "ROBSON_FEED_STALE_AFTER_SECONDS": "0.5",
+    }
+    with daemon(tmp_path / "state", "--feed", "binance", env=env) as running:
+        position_id = running.ok("arm", symbol="BTCUSDT", side="long", strategy="signal")["position_id"]
+        running.wait_until(lambda: running.ok("status")["feed"]["BTCUSDT"]["stale"], "a stale symbol")
+        signal = running.ok("signal", position_id=position_id, entry_price="95000", stop_price="93500")
+        assert not signal["accepted"]
+        assert running.stop() == 0
 
 
 def test_a_state_directory_that_is_none(tmp_path: Path) -> None:

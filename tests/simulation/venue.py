@@ -149,7 +149,7 @@ class RoughVenue(FaultyVenue):
             return place(pair, rules, ticket, levels, now_ms, repays=False)
 
         await trio.sleep(0.05)
-        paper._update(request.symbol, step)
+        paper._accounts.update(request.symbol, step)
         report = await self.inner.order(request.symbol, request.client_order_id)
         assert report is not None
         loans = self.accounts.newest_order(request.symbol, request.client_order_id)

@@ -94,10 +94,8 @@ class World:
             venue_clock=self.venue_clock,
             account=self.accounts,
             seal=self.seal,
+            prices=self.market.price,
         )
-        rig.paper._prices = self.market.price
-        # The age of this very process differs from run to run.
-        rig.around.process_age = trio.current_time
         self.accounts.now_ms = rig.paper.timestamp_ms
         venue, watchman = made[0], self.watchman
         venue.under_way = watchman.under_way

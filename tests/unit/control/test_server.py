@@ -15,6 +15,8 @@ from robson.control import commands, connection
 from robson.control.lines import LINE_BYTES_MAX
 from robson.control.server import CLIENTS_MAX
 from robson.domain.errors import (
+    Banned,
+    Fatal,
     InDoubt,
     JournalUnusable,
     JournalUnwritable,
@@ -204,7 +206,19 @@ async def test_a_clock_that_races_cuts_nobody_off_who_reads(
             {"code": "pair_busy", "message": "the pair was busy", "hint": "wait", "retryable": True},
         ),
         (RateLimited("-1003", "slow down", retry_after_seconds=7), {"code": "venue_rate_limited", "retryable": True}),
-        (Rejected("-1121", "Invalid symbol."), {"code": "venue_rejected", "retryable": False}),
+        (
+            Banned("-1003", "banned", retry_after_seconds=120),
+            {"code": "venue_rate_limited", "hint": "ask again in 120 s"},
+        ),
+        (Rejected("-1121", "Invalid symbol."), {"code": "venue_rejected", "retryable": False, "hint": ""}),
+        (
+            Fatal("-2015", "Invalid API-key, IP, or permissions for action."),
+            {
+                "code": "venue_rejected",
+                "retryable": False,
+                "hint": "the exchange does not accept the API key: look at its permissions and its list of addresses",
+            },
+        ),
         (Unreachable("no route"), {"code": "venue_unreachable", "retryable": True}),
         (InDoubt("timeout"), {"code": "in_doubt", "retryable": False}),
         (JournalUnwritable("disk full"), {"code": "journal_unwritable", "message": "disk full", "retryable": True}),

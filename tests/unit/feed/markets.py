@@ -16,14 +16,16 @@ START = datetime(2024, 8, 8, 23, 50, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)
 
 
-def tick(price: object, trade_id: int | None = None, seconds: float = 0, symbol: str = "BTCUSDT", **more: bool) -> Tick:
+def tick(
+    price: object, trade_id: int | None = None, seconds: float = 0, symbol: str = "BTCUSDT", *, polled: bool = False
+) -> Tick:
     return Tick(
         symbol=symbol,
         price=Decimal(str(price)),
         quantity=Decimal(1),
         trade_id=trade_id,
         at=START + timedelta(seconds=seconds),
-        **more,
+        polled=polled,
     )
 
 

@@ -1,0 +1,176 @@
+"""Faults that can be switched at run time: which are armed, for which request, how often, and what fired."""
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+import msgspec
+
+ORDER = "POST /sapi/v1/margin/order"
+
+# What each does, as the control endpoint lists it. `times` is how many requests (or frames) it meets, 0: until cleared.
+REQUEST_FAULTS = {
+    "drop_request": "the connection ends before anything happens",
+    "drop_reply": "executed, then the connection ends without an answer",
+    "late_reply": "executed, answered after `seconds`",
+    "reply_503": "executed, then HTTP 503",
+    "reply_1007": "executed, then -1007",
+    "late": "the connection ends at once, executed `seconds` later if that is within recvWindow",
+    "html_403": "not executed, HTTP 403 with a page",
+    "limit_429": "not executed, HTTP 429 with Retry-After `seconds`",
+    "ban_418": "not executed, HTTP 418 with Retry-After `seconds`",
+    "refuse": "not executed, refused with `code` and `text`",
+    "loan_without_order": "the loan is made, the order refused",
+    "repay_fails": "the order executes, its repayment silently does not",
+    "partial": "only `fraction` of the order executes, the rest expires",
+}
+SWITCHES = {
+    "query_lag": "orders and trades younger than `seconds` are not found",
+    "underfunded_fill": "an underfunded market buy executes as far as the money goes instead of being refused",
+}
+STREAM_FAULTS = {
+    "mute": "no frame for `seconds`, pings go on (0: until cleared)",
+    "gap": "the next `times` trades are left out",
+    "duplicate": "the next `times` trades are sent twice",
+    "reorder": "the next `times` pairs of trades change places",
+    "cut": "every market stream ends at once",
+    "shutdown": "serverShutdown is announced, the streams end after `seconds`",
+    "token_expiry": "every listenToken and its subscriptions end at once",
+}
+ONLY_ORDERS = {"late", "loan_without_order", "repay_fails", "partial"}
+LONGEST_SECONDS = 86_400
+_SECONDS = {"late": 1.0, "late_reply": 3.0, "limit_429": 2.0, "ban_418": 120.0, "query_lag": 2.0, "shutdown": 5.0}
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One fault as it is armed; `endpoint` is method and path, `*` any signed request."""
+
+    fault: str
+    times: int = 1
+    endpoint: str = ORDER
+    seconds: float | None = None
+    fraction: str = "0.5"
+    code: int = -3045
+    text: str = "The system does not have enough asset now."
+
+    def __post_init__(self) -> None:
+        if self.fault not in {*REQUEST_FAULTS, *SWITCHES, *STREAM_FAULTS}:
+            raise ValueError(f"fault was {self.fault!r}, which does not exist")
+        if self.times < 0 or (self.seconds is not None and not 0 <= self.seconds <= LONGEST_SECONDS):
+            raise ValueError("times and seconds must not be negative, seconds at most 86400")
+        if self.fault in ONLY_ORDERS and self.endpoint != ORDER:
+            raise ValueError(f"{self.fault} is about {ORDER} only")
+        whole, _, rest = self.fraction.partition(".")
+        if whole not in {"0", "1"} or not (rest or "0").isdecimal() or float(self.fraction) > 1:
+            raise ValueError(f"fraction was {self.fraction!r}, which must be from 0 to 1")
+
+    @property
+    def length_seconds(self) -> float:
+        """How long it takes or delays: what was asked for, or its usual length."""
+        return _SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
+
+
+class Chance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Random faults: one of `faults` at a request with this probability, and one of a stream on average so often."""
+
+    seed: str
+    probability: float = 0.1
+    faults: tuple[str, ...] = tuple(REQUEST_FAULTS)
+    stream_faults: tuple[str, ...] = ()
+    stream_every_seconds: float = 30.0
+    endpoints: tuple[str, ...] = (ORDER,)
+
+    def __post_init__(self) -> None:
+        unknown = {*self.faults} - {*REQUEST_FAULTS} | ({*self.stream_faults} - {*STREAM_FAULTS})
+        if unknown:
+            raise ValueError(f"these faults do not exist: {', '.join(sorted(unknown))}")
+        if not (0 <= self.probability <= 1 and self.stream_every_seconds > 0):
+            raise ValueError("probability must be from 0 to 1, stream_every_seconds above 0")
+
+
+Plan = dict[str, Fault]
+
+
+class Faults:
+    """What is armed. Each request asks once for its plan and then looks there only."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, tuple[Fault, int]] = {}
+        self._chance: Chance | None = None
+        self._random = Random(0)  # noqa: S311  repeatable, not secret
+        self.fired: Counter[str] = Counter()
+
+    def arm(self, fault: Fault) -> None:
+        """Arm a fault; one of the same name is replaced."""
+        self._armed[fault.fault] = (fault, fault.times)
+
+    def randomise(self, chance: Chance | None) -> None:
+        """Draw faults from a seed from now on, or (None) no more."""
+        self._chance = chance
+        self._random = Random(chance.seed if chance is not None else 0)  # noqa: S311
+
+    def clear(self, name: str | None = None) -> None:
+        """Disarm one fault, or all of them and the random ones."""
+        if name is not None:
+            self._armed.pop(name, None)
+            return
+        self._armed.clear()
+        self._chance = None
+
+    def plan(self, endpoint: str, *, is_signed: bool) -> Plan:
+        """The faults that this request meets; they are used up by that."""
+        plan: Plan = {}
+        for name in list(self._armed):
+            fault, _ = self._armed[name]
+            if name in REQUEST_FAULTS and (fault.endpoint == endpoint or (fault.endpoint == "*" and is_signed)):
+                plan[name] = fault
+                self._use(name)
+        chance = self._chance
+        if chance is not None and endpoint in chance.endpoints and self._random.random() < chance.probability:
+            choices = [name for name in chance.faults if endpoint == ORDER or name not in ONLY_ORDERS]
+            if choices:
+                name = self._random.choice(choices)
+                plan[name] = Fault(fault=name, endpoint=endpoint, fraction=f"0.{self._random.randrange(10)}")
+                self.fired[name] += 1
+        return plan
+
+    def switch(self, name: str) -> Fault | None:
+        """A fault that is simply on, until it is cleared."""
+        armed = self._armed.get(name)
+        return armed[0] if armed is not None else None
+
+    def take(self, name: str) -> Fault | None:
+        """Use up one of a stream's fault, if it is armed."""
+        armed = self._armed.get(name)
+        if armed is None:
+            return None
+        self._use(name)
+        return armed[0]
+
+    def draw_stream_fault(self) -> tuple[float, str] | None:
+        """Seconds until the next random fault of a stream, and which; None where none is to come."""
+        chance = self._chance
+        if chance is None or not chance.stream_faults:
+            return None
+        wait = self._random.expovariate(1 / chance.stream_every_seconds)
+        return wait, self._random.choice(chance.stream_faults)
+
+    def describe(self) -> dict[str, object]:
+        """What is armed and what has fired, for the control endpoint."""
+        armed: Sequence[object] = [
+            {**msgspec.to_builtins(fault), "left": left if fault.times else None}
+            for fault, left in self._armed.values()
+        ]
+        random = msgspec.to_builtins(self._chance) if self._chance is not None else None
+        known = {**REQUEST_FAULTS, **SWITCHES, **STREAM_FAULTS}
+        return {"armed": armed, "random": random, "fired": dict(self.fired), "known": known}
+
+    def _use(self, name: str) -> None:
+        fault, left = self._armed[name]
+        self.fired[name] += 1
+        if fault.times == 0:
+            return
+        if left <= 1:
+            del self._armed[name]
+        else:
+            self._armed[name] = (fault, left - 1)

@@ -1,0 +1,144 @@
+"""From stream frames to the market: every trade once and in order, and what is missing read before what is newer."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+import structlog
+import trio
+
+from robson.domain.errors import VenueError
+from robson.domain.market import Tick
+from robson.feed.binance.codec import BookTop
+from robson.feed.binance.history import PAGE, History
+from robson.feed.binance.lane import Lane
+from robson.ports.feed import Market
+
+# Two connections, each at its own pace, are never further apart than this.
+REORDER_SECONDS = 0.1
+# How long newer trades wait for missing ones, and how many of those are worth it. What takes longer is left to those
+# who watch: they read it themselves, each from its own last price.
+GAP_SECONDS = 3.0
+GAP_MOST = 3 * PAGE
+_LAG_SECONDS = 0.2
+
+_log = structlog.get_logger("robson.feed")
+
+
+class Delivery:
+    """Brings what the streams tell of each lane to the market; `run` must be running.
+
+    While trades are missing the newer ones are held back, and shown as polled prices meanwhile: they may hit a stop and
+    move none. A price that is beyond a stop as it was before the gap is beyond it after any gap.
+    """
+
+    def __init__(self, history: History, market: Market, nursery: trio.Nursery) -> None:
+        self._history = history
+        self._market = market
+        self._nursery = nursery
+
+    def take_trade(self, lane: Lane, tick: Tick) -> None:
+        """Take an aggregate trade of the stream."""
+        lane.hear(trio.current_time())
+        self._take(lane, tick)
+
+    def _take(self, lane: Lane, tick: Tick) -> None:
+        sequence = lane.sequence
+        self.give(lane, sequence.take(tick))
+        missing = sequence.missing
+        if missing is None:
+            return
+        if len(missing) > GAP_MOST or sequence.is_full:
+            self._give_up(lane, f"{len(missing)} trades are missing from id {missing.start} on")
+            return
+        if not lane.filter.doubts(tick):
+            self._market.observe(msgspec.structs.replace(tick, polled=True))
+        if not lane.is_filling:
+            lane.is_filling = True
+            self._nursery.start_soon(self._fill, lane)
+
+    def take_top(self, lane: Lane, top: BookTop) -> None:
+        """Take a state of the book, unless it is older than the last one."""
+        lane.hear(trio.current_time())
+        if lane.top is not None and top.update_id <= lane.top.update_id:
+            return
+        lane.top, lane.book = top, (top.bid, top.ask)
+        at = self._history.known_now()
+        # The book has no time of its own, and ours may be corrected.
+        lane.at = at if lane.at is None else max(at, lane.at)
+        tick = Tick(symbol=lane.symbol, price=top.bid, ask=top.ask, quantity=Decimal(0), trade_id=None, at=lane.at)
+        self._market.observe(tick)
+
+    def interrupt(self, lane: Lane, reason: str) -> None:
+        """Say that the symbol's prices are late or lost."""
+        lane.top = None
+        lane.is_interrupted = True
+        self._market.interrupted(lane.symbol, reason)
+
+    def catch_up(self, lane: Lane) -> None:
+        """The stream is there again: read what it has missed at once, for the next trade may be long in coming."""
+        if lane.is_interrupted and lane.sequence.last is not None:
+            self._nursery.start_soon(self._catch_up, lane)
+
+    async def _catch_up(self, lane: Lane) -> None:
+        try:
+            with trio.fail_after(GAP_SECONDS):
+                newest = await self._history.newest_trade(lane.symbol)
+        except (VenueError, trio.TooSlowError) as error:
+            _log.warning("missed_trades_not_read", symbol=lane.symbol, error=str(error) or "no answer")
+            return
+        if newest is not None and lane.is_open:
+            self._take(lane, newest)
+
+    def give(self, lane: Lane, ticks: Iterable[Tick]) -> None:
+        """Let the market observe what is due, but for what the filter holds back."""
+        now = trio.current_time()
+        for tick in ticks if lane.is_open else ():
+            held = lane.filter.deadline is not None
+            for believed in lane.filter.take(tick, now):
+                self._market.observe(believed)
+            if lane.filter.deadline is not None and not held:
+                self._nursery.start_soon(self._end_doubt, lane, lane.filter.deadline)
+
+    async def _end_doubt(self, lane: Lane, deadline: float) -> None:
+        await trio.sleep_until(deadline)
+        for believed in lane.filter.expire(trio.current_time()) if lane.is_open else ():
+            self._market.observe(believed)
+
+    async def _fill(self, lane: Lane) -> None:
+        try:
+            await trio.sleep(REORDER_SECONDS)
+            missing = lane.sequence.missing
+            if missing is None:
+                return
+            self._market.interrupted(lane.symbol, f"trades are missing from id {missing.start} on and are being read")
+            with trio.move_on_after(GAP_SECONDS):
+                while (missing := lane.sequence.missing) is not None:
+                    self.give(lane, lane.sequence.fill(await self._read(lane.symbol, missing)))
+            if (missing := lane.sequence.missing) is not None:
+                self._give_up(lane, f"{len(missing)} trades from id {missing.start} on could not be read in time")
+        finally:
+            lane.is_filling = False
+
+    async def _read(self, symbol: str, missing: range) -> list[Tick]:
+        """All of the missing trades; waits, until it is cancelled, for those that REST does not have yet."""
+        found: list[Tick] = []
+        first = missing.start
+        while first < missing.stop:
+            try:
+                page = await self._history.trades_from(symbol, first, min(PAGE, missing.stop - first))
+            except VenueError as error:
+                _log.warning("missing_trades_not_read", symbol=symbol, from_id=first, error=str(error))
+                page = ()
+            if not page:
+                await trio.sleep(_LAG_SECONDS)
+                continue
+            assert page[-1].trade_id is not None
+            found += page
+            first = page[-1].trade_id + 1
+        return found
+
+    def _give_up(self, lane: Lane, reason: str) -> None:
+        _log.warning("trades_missing", symbol=lane.symbol, reason=reason)
+        self._market.interrupted(lane.symbol, reason)
+        self.give(lane, lane.sequence.give_up())

@@ -1,0 +1,292 @@
+"""The shell around httpx: one request, sent once, within a deadline, within the budgets, and judged by its answer."""
+
+import logging
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import structlog
+import trio
+
+from robson import __version__
+from robson.domain.errors import Banned, Fatal, RateLimited, VenueError
+from robson.ports.clock import Clock
+from robson.venue.binance import codec, endpoints, errors
+from robson.venue.binance.credentials import Credentials
+from robson.venue.binance.endpoints import Endpoint, Security
+from robson.venue.binance.errors import Answer, Kind
+from robson.venue.binance.reading import Malformed, document_of
+from robson.venue.binance.server_clock import ServerClock
+from robson.venue.binance.signing import Parameter, encode, signed
+from robson.venue.binance.weights import Budgets, Priority
+
+T = TypeVar("T")
+
+# The venue works on an order for ten seconds at most; its late answer is still heard, body and all.
+WRITE_DEADLINE_SECONDS = 12.0
+READ_DEADLINE_SECONDS = 10.0
+CONNECT_SECONDS = 4.0
+# An exit that was refused for its timestamp must not wait long for the next try.
+MEND_SECONDS = 1.0
+RECEIVE_WINDOW_MS = 5_000
+# A connection that idles longer than this may be dropped on the way without a word.
+_KEEP_ALIVE_SECONDS = 30.0
+# From here on a byte of the request may have left.
+_FIRST_BYTE = ".send_request_headers.started"
+_HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+
+_log = structlog.get_logger("robson.binance")
+
+
+class Client:
+    """Requests to the exchange; a write is never sent twice, redirects and the environment's proxies are not followed.
+
+    Writes have connections of their own, so that no read can keep an exit waiting for one.
+    """
+
+    def __init__(
+        self, rest_url: str, credentials: Credentials | None, clock: Clock, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._base = httpx.URL(rest_url.rstrip("/"))
+        self._credentials = credentials
+        self._clock = clock
+        self._server_clock = ServerClock()
+        self._budgets = Budgets()
+        if tls is None:
+            # Reading the list of authorities takes a while; a plain address does without.
+            is_plain = self._base.scheme == "http"
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else httpx.create_ssl_context(trust_env=False)
+        self._reads = _open(tls, connections=40)
+        self._writes = _open(tls, connections=100)
+        self.clock_doubted = trio.Event()
+        # httpx logs each URL, signature and all, and httpcore each header.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._reads.aclose()
+        await self._writes.aclose()
+
+    @property
+    def server_clock(self) -> ServerClock:
+        """What is known of the venue's clock."""
+        return self._server_clock
+
+    def timestamp_ms(self) -> int:
+        """The venue's clock as last known, milliseconds since the epoch."""
+        monotonic, wall = self._clock.monotonic(), self._clock.now()
+        if self._server_clock.needs_reading(monotonic, wall):
+            self.clock_doubted.set()
+        return self._server_clock.now_ms(monotonic, wall)
+
+    async def read_clock(self) -> int:
+        """Ask the venue for its time; the round trip is measured from the first byte on."""
+        sent_at: list[float] = []
+        body = await self._exchange(endpoints.SERVER_TIME, b"", Priority.QUERY, sent_at=sent_at)
+        heard = self._clock.monotonic()
+        server_ms = _decoded(endpoints.SERVER_TIME, body, codec.server_time_ms)
+        self._server_clock.read(asked=sent_at[0], heard=heard, server_ms=server_ms, wall=self._clock.now())
+        return server_ms
+
+    async def call(
+        self,
+        endpoint: Endpoint,
+        parameters: list[tuple[str, Parameter]],
+        decode: Callable[[Any], T],
+        *,
+        priority: Priority = Priority.QUERY,
+        weight: int | None = None,
+        timestamp_ms: int | None = None,
+        receive_window_ms: int = RECEIVE_WINDOW_MS,
+    ) -> T:
+        """Send one request and read its answer; `timestamp_ms` is signed, now by the venue's clock if not given.
+
+        Raises as domain.errors says; a read that was refused for its timestamp is asked once more by a fresh clock.
+        """
+        is_retry = False
+        while True:
+            signed_at = self.timestamp_ms() if timestamp_ms is None else timestamp_ms
+            query = self._query(endpoint, parameters, signed_at, receive_window_ms)
+            try:
+                answer = await self._exchange(endpoint, query, priority, weight, connect_ms=receive_window_ms)
+            except VenueError as error:
+                if getattr(error, "code", "") != errors.OUTSIDE_WINDOW:
+                    raise
+                await self._mend_clock()
+                if endpoint.is_write or is_retry:
+                    raise
+            else:
+                return _decoded(endpoint, answer, decode)
+            is_retry = True
+
+    async def _mend_clock(self) -> None:
+        """A timestamp was refused: what is asked next should be signed with a better one."""
+        self._server_clock.doubt()
+        self.clock_doubted.set()
+        with trio.move_on_after(MEND_SECONDS), suppress(VenueError):
+            await self.read_clock()
+
+    def _query(
+        self, endpoint: Endpoint, parameters: list[tuple[str, Parameter]], timestamp_ms: int, receive_window_ms: int
+    ) -> bytes:
+        if endpoint.security is not Security.SIGNED:
+            return encode(parameters)
+        if self._credentials is None:
+            raise Fatal("no_key", f"{endpoint.path} needs an API key, and there was none")
+        times = [("recvWindow", receive_window_ms), ("timestamp", timestamp_ms)]
+        return signed([*parameters, *times], self._credentials.signer)
+
+    async def _exchange(
+        self,
+        endpoint: Endpoint,
+        query: bytes,
+        priority: Priority,
+        weight: int | None = None,
+        *,
+        connect_ms: int = RECEIVE_WINDOW_MS,
+        sent_at: list[float] | None = None,
+    ) -> Answer:
+        """One request within its budget; what the answer says of budgets and silence is learnt before it is judged."""
+        kind = Kind.WRITE if endpoint.is_write else Kind.READ
+        minute = self._budgets.spend(
+            endpoint, endpoint.weight if weight is None else weight, priority, self._venue_ms()
+        )
+        answer = await self._send(endpoint, kind, query, connect_ms / 1000, [] if sent_at is None else sent_at)
+        now_ms = self._venue_ms()
+        self._budgets.hear(endpoint, answer.headers, minute, now_ms)
+        try:
+            document = document_of(answer.body)
+        except Malformed:
+            document = None
+        refusal = errors.refusal(kind, answer, document, now_ms=now_ms)
+        if refusal is None:
+            return answer
+        self._obey(refusal, now_ms, is_firewall=errors.is_firewall(answer, document))
+        raise refusal
+
+    def _venue_ms(self) -> int:
+        return self._server_clock.now_ms(self._clock.monotonic(), self._clock.now())
+
+    def _obey(self, refusal: VenueError, now_ms: int, *, is_firewall: bool) -> None:
+        """Keep silent for as long as the venue wants, and towards a firewall."""
+        if is_firewall:
+            shunned = RateLimited("403", str(refusal), retry_after_seconds=errors.FIREWALL_SECONDS)
+            self._budgets.shun(shunned, now_ms)
+            _log.error("firewall_answered", seconds=errors.FIREWALL_SECONDS, text=str(refusal))
+        elif isinstance(refusal, RateLimited):
+            orders_only = refusal.code == str(errors.TOO_MANY_ORDERS) and not isinstance(refusal, Banned)
+            self._budgets.stop(refusal, now_ms, orders_only=orders_only)
+            _log.error("venue_wants_silence", seconds=refusal.retry_after_seconds, code=refusal.code, text=refusal.text)
+
+    async def _send(
+        self, endpoint: Endpoint, kind: Kind, query: bytes, connect_seconds: float, sent_at: list[float]
+    ) -> Answer:
+        """Put the bytes on the wire once; raises InDoubt or Unreachable without an answer.
+
+        `sent_at` gets the steady time at which the first byte may have left, if it came to that.
+        """
+
+        async def trace(event: str, _: Mapping[str, Any]) -> None:
+            if event.endswith(_FIRST_BYTE):
+                sent_at.append(self._clock.monotonic())
+
+        request = self._request(endpoint, query, trace, min(connect_seconds, CONNECT_SECONDS))
+        deadline = WRITE_DEADLINE_SECONDS if kind is Kind.WRITE else READ_DEADLINE_SECONDS
+        answer, failure = None, f"no answer within {deadline:g} s"
+        try:
+            with trio.move_on_after(deadline):
+                answer = await _exchanged(self._writes if endpoint.is_write else self._reads, request)
+        except Exception as error:  # noqa: BLE001  whatever failed: what counts is whether a byte has left
+            failure = _said(error)
+        if answer is None:
+            # Raised here and not above: a chained error of httpx would carry the request, and with it the key.
+            raise errors.no_answer(kind, self._without_key(failure), sent=bool(sent_at))
+        return msgspec.structs.replace(answer, body=self._without_key_in(answer.body))
+
+    def _request(
+        self, endpoint: Endpoint, query: bytes, trace: Callable[..., Any], connect_seconds: float
+    ) -> httpx.Request:
+        headers = [
+            ("User-Agent", f"robson/{__version__}"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "identity"),
+        ]
+        target = (self._base.raw_path.rstrip(b"/") or b"") + endpoint.path.encode()
+        content = b""
+        if endpoint.is_write:
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+            content = query
+        elif query:
+            target += b"?" + query
+        url = self._base.copy_with(raw_path=target)
+        assert url.raw_path == target, "the signed bytes were re-encoded"
+        raw_headers = [(name.encode(), value.encode()) for name, value in headers]
+        if endpoint.security is not Security.NONE and self._credentials is not None:
+            if not _HEADER_VALUE.fullmatch(self._credentials.api_key.reveal()):
+                # What h11 would say quotes the key.
+                raise Fatal("bad_key", "the API key holds characters that no HTTP header can carry")
+            raw_headers.append((b"X-MBX-APIKEY", self._credentials.api_key.reveal()))
+        return httpx.Request(
+            endpoint.method,
+            url,
+            headers=raw_headers,
+            content=content,
+            extensions={
+                "trace": trace,
+                "timeout": {"connect": connect_seconds, "pool": connect_seconds, "read": None, "write": None},
+            },
+        )
+
+    def _without_key(self, text: str) -> str:
+        return self._without_key_in(text.encode()).decode("utf-8", "replace")
+
+    def _without_key_in(self, content: bytes) -> bytes:
+        """A server may echo what it was sent."""
+        if self._credentials is None or self._credentials.api_key.reveal() not in content:
+            return content
+        return content.replace(self._credentials.api_key.reveal(), b"(hidden)")
+
+
+def _open(tls: ssl.SSLContext, *, connections: int) -> httpx.AsyncClient:
+    limits = httpx.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE_SECONDS
+    )
+    # Each request brings its own limits, and a cancel scope bounds the whole of it.
+    timeout = httpx.Timeout(None)
+    return httpx.AsyncClient(verify=tls, limits=limits, trust_env=False, follow_redirects=False, timeout=timeout)
+
+
+async def _exchanged(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
+    """The whole answer, its bytes as they came."""
+    response = await client.send(request, stream=True)
+    try:
+        body = b"".join([part async for part in response.aiter_raw()])
+    finally:
+        await response.aclose()
+    return Answer(
+        status=response.status_code,
+        headers={name.lower(): value for name, value in response.headers.items()},
+        body=body,
+    )
+
+
+def _said(error: BaseException) -> str:
+    """What failed, in words: httpx leaves them to the error beneath (a certificate that is not trusted)."""
+    beneath: BaseException | None = error
+    while beneath is not None and not str(beneath):
+        beneath = beneath.__cause__ or beneath.__context__
+    return f"{type(error).__name__}: {beneath}" if beneath is not None else type(error).__name__
+
+
+def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> T:
+    try:
+        return decode(document_of(answer.body))
+    except Malformed as error:
+        why = str(error)
+    kind = Kind.WRITE if endpoint.is_write else Kind.READ
+    raise errors.undecodable(kind, answer, why)

@@ -1,0 +1,285 @@
+"""Binance isolated margin as the daemon's venue."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import msgspec
+import structlog
+
+from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.instrument import Instrument
+from robson.domain.values import Role
+from robson.ports.clock import Clock
+from robson.ports.venue import OrderReport, OrderRequest
+from robson.venue.binance import codec, endpoints, errors, lending
+from robson.venue.binance.client import Client
+from robson.venue.binance.filters import PairRules, pair_rules
+from robson.venue.binance.history import History
+from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
+from robson.venue.binance.signing import Parameter, text_of
+from robson.venue.binance.weights import Priority
+
+# Tiers, rates and fees change rarely, and an exit that reads them must not wait for that.
+TERMS_KEPT_SECONDS = 300.0
+PAIRS_KEPT_SECONDS = 3600.0
+NO_ACCOUNT = ("-11001", "Isolated margin account does not exist.")
+
+_SIDE_EFFECTS = {Role.ENTRY: "MARGIN_BUY", Role.EXIT: "AUTO_REPAY"}
+_log = structlog.get_logger("robson.binance")
+
+
+class BinanceVenue:
+    """The exchange (ports.Venue); beside the port, what a doctor and a plan want to know.
+
+    Reads raise Rejected (RateLimited, Banned, Fatal) or Unreachable; `place` and `repay` InDoubt as well.
+    """
+
+    name: ClassVar[str] = "binance"
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self.client = client
+        self._clock = clock
+        self._history = History(client)
+        self._rules: dict[str, PairRules] = {}
+        self._terms: dict[str, tuple[float, PairTerms]] = {}
+        self._fees: dict[str, Decimal] = {}
+        self._pairs: tuple[float, dict[str, ListedPair]] | None = None
+
+    def timestamp_ms(self) -> int:
+        """The venue's clock as last known, never ahead of it; milliseconds since the epoch."""
+        return self.client.timestamp_ms()
+
+    async def server_time_ms(self) -> int:
+        """The venue's own clock, freshly read; milliseconds since the epoch."""
+        return await self.client.read_clock()
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """The pair's filters for market orders; Rejected `unknown_symbol` when the exchange does not list it."""
+        rules = await self.pair_rules(symbol)
+        instrument = rules.instrument
+        if rules.maximum_notional > 0:
+            largest = rules.largest_quantity_at(await self.price(symbol))
+            instrument = msgspec.structs.replace(instrument, maximum_quantity=largest)
+        listed = await self._listed(symbol)
+        if listed is not None and not listed.tradable:
+            instrument = msgspec.structs.replace(instrument, tradable=False)
+        return instrument
+
+    async def pair_rules(self, symbol: str) -> PairRules:
+        """All that exchangeInfo says of a pair; Rejected `unknown_symbol` when it does not list it."""
+        try:
+            rules = await self.client.call(
+                endpoints.EXCHANGE_RULES, [("symbol", symbol)], lambda document: pair_rules(document, symbol)
+            )
+        except Rejected as error:
+            if error.code in errors.UNKNOWN_SYMBOL_CODES:
+                raise Rejected("unknown_symbol", f"{symbol}: {error.text}") from error
+            raise
+        if rules is None:
+            raise Rejected("unknown_symbol", f"{symbol} is not listed")
+        if rules.unknown_filters and symbol not in self._rules:
+            _log.warning("unknown_filters", symbol=symbol, filters=rules.unknown_filters)
+        self._rules[symbol] = rules
+        return rules
+
+    async def terms(self, symbol: str) -> PairTerms:
+        """Tier, fee and interest rates of the pair for this account; at most five minutes old while they can be read.
+
+        They are those of the lowest tier: beyond its debts the exchange lends less per collateral. When they cannot be
+        read, the last known ones hold; without those the error is raised.
+        """
+        known = self._terms.get(symbol)
+        now = self._clock.monotonic()
+        if known is not None and now - known[0] < TERMS_KEPT_SECONDS:
+            return known[1]
+        try:
+            terms = await self._read_terms(symbol)
+        except VenueError as error:
+            if known is None:
+                raise
+            _log.warning("terms_not_read", symbol=symbol, age_seconds=now - known[0], error=str(error))
+            return known[1]
+        self._terms[symbol] = (now, terms)
+        return terms
+
+    async def account(self, symbol: str) -> PairAccount:
+        """The pair's isolated account, freshly read; Rejected -11001 when there is none."""
+        account = await self.client.call(
+            endpoints.ACCOUNT, [("symbols", symbol)], lambda document: codec.account(document, symbol)
+        )
+        if account is None:
+            raise Rejected(*NO_ACCOUNT)
+        return account
+
+    async def price(self, symbol: str) -> Decimal:
+        """The last price (quote per base)."""
+        return await self.client.call(endpoints.LAST_PRICE, [("symbol", symbol)], codec.price)
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Send a market order once: an entry borrows what it lacks, an exit repays with what it receives."""
+        asked = {
+            "symbol": request.symbol,
+            "side": request.order_side.value.upper(),
+            "type": "MARKET",
+            "isIsolated": "TRUE",
+            "quantity": text_of(request.quantity),
+            "newClientOrderId": request.client_order_id,
+            "newOrderRespType": "FULL",
+            "sideEffectType": _SIDE_EFFECTS[request.role],
+        }
+        is_entry = request.role is Role.ENTRY
+        if is_entry:
+            # A market order may expire in part: the loan for the rest goes back with it.
+            asked["autoRepayAtCancel"] = "TRUE"
+        signed_at = {"timestamp": str(request.timestamp_ms)}
+        return await self.client.call(
+            endpoints.PLACE_ORDER,
+            list(asked.items()),
+            lambda document: codec.placed_order(document, asked | signed_at),
+            priority=Priority.ENTRY if is_entry else Priority.EXIT,
+            weight=endpoints.BORROWING_ORDER_WEIGHT if is_entry else None,
+            timestamp_ms=request.timestamp_ms,
+            receive_window_ms=request.receive_window_ms,
+        )
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """The newest order with this id; None when the exchange says that it does not exist (which may be lag)."""
+        return await self._order(symbol, ("origClientOrderId", client_order_id))
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """The order with the exchange's own id, whoever placed it; None when it says that it does not exist."""
+        if not (venue_order_id.isascii() and venue_order_id.isdecimal()):
+            return None
+        return await self._order(symbol, ("orderId", venue_order_id))
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        """All orders on the pair that were placed since a time, oldest first, whatever became of them."""
+        return await self._history.orders(symbol, since)
+
+    async def trades(
+        self,
+        symbol: str,
+        *,
+        venue_order_id: str | None = None,
+        from_id: int | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[Trade]:
+        """Our executions on the pair, oldest first, that meet every given condition; the latest ones without any."""
+        if venue_order_id is not None and not (venue_order_id.isascii() and venue_order_id.isdecimal()):
+            return ()
+        return await self._history.trades(symbol, venue_order_id=venue_order_id, from_id=from_id, since=since)
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Our orders on the pair that may still execute."""
+        return await self.client.call(
+            endpoints.OPEN_ORDERS,
+            [("symbol", symbol), ("isIsolated", "TRUE")],
+            lambda document: codec.orders(document, symbol),
+        )
+
+    async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
+        """Repay exactly `amount` of the asset's debt, interest first, from what is free."""
+        parameters: list[tuple[str, Parameter]] = [
+            ("asset", asset),
+            ("isIsolated", "TRUE"),
+            ("symbol", symbol),
+            ("amount", amount),
+            ("type", "REPAY"),
+        ]
+        await self.client.call(endpoints.REPAY, parameters, _taken, priority=Priority.EXIT)
+
+    async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
+        """The interest charged on the pair since a time, oldest first."""
+        return await self._history.interest(symbol, since)
+
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        """The forced liquidations of the pair's account since a time, oldest first."""
+        return await self._history.liquidations(symbol, since)
+
+    # --- beyond the port ---------------------------------------------------------------------------------------------
+
+    async def loan_records(self, symbol: str, asset: str, since: datetime) -> Sequence[LoanRecord]:
+        """What was borrowed and repaid of an asset on the pair since a time, oldest first."""
+        return await self._history.loans(symbol, asset, since)
+
+    async def index_price(self, symbol: str) -> Decimal:
+        """The index price (quote per base): it, not the last price, decides on liquidation."""
+        return await self.client.call(endpoints.INDEX_PRICE, [("symbol", symbol)], codec.price)
+
+    async def max_borrowable(self, symbol: str, asset: str) -> Borrowable:
+        """What may be borrowed of an asset on the pair now; dear (750 of 180,000 weight a minute)."""
+        return await self.client.call(
+            endpoints.MAX_BORROWABLE,
+            [("asset", asset), ("isolatedSymbol", symbol)],
+            lending.borrowable,
+            priority=Priority.BOOKKEEPING,
+        )
+
+    async def tiers(self, symbol: str) -> Sequence[lending.Tier]:
+        """The pair's tiers, lowest debts first."""
+        return await self.client.call(endpoints.TIERS, [("symbol", symbol)], lending.tiers)
+
+    async def pairs(self) -> dict[str, ListedPair]:
+        """The pairs of isolated margin by symbol; at most an hour old."""
+        now = self._clock.monotonic()
+        if self._pairs is None or now - self._pairs[0] >= PAIRS_KEPT_SECONDS:
+            self._pairs = (now, await self.client.call(endpoints.PAIRS, [], lending.listed_pairs))
+        return self._pairs[1]
+
+    async def key_permissions(self) -> KeyPermissions:
+        """What the API key may do."""
+        return await self.client.call(
+            endpoints.KEY_PERMISSIONS, [], lending.key_permissions, priority=Priority.BOOKKEEPING
+        )
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    async def _order(self, symbol: str, by: tuple[str, Parameter]) -> OrderReport | None:
+        try:
+            return await self.client.call(
+                endpoints.ORDER,
+                [("symbol", symbol), ("isIsolated", "TRUE"), by],
+                lambda document: codec.order(document, symbol),
+            )
+        except Rejected as error:
+            if error.code in errors.ABSENT_CODES:
+                return None
+            raise
+
+    async def _listed(self, symbol: str) -> ListedPair | None:
+        """What the list of pairs says; None when it cannot be read: then exchangeInfo alone decides."""
+        try:
+            pairs = await self.pairs()
+        except VenueError as error:
+            _log.warning("pairs_not_read", error=str(error))
+            return None
+        unlisted = ListedPair(symbol=symbol, base="", quote="", tradable=False)
+        return pairs.get(symbol, unlisted)
+
+    async def _read_terms(self, symbol: str) -> PairTerms:
+        rules = self._rules.get(symbol) or await self.pair_rules(symbol)
+        tiers = await self.tiers(symbol)
+        rates = await self.client.call(
+            endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)
+        )
+        instrument = rules.instrument
+        return lending.pair_terms(tiers[0], rates, await self._fee_rate(symbol), instrument.base, instrument.quote)
+
+    async def _fee_rate(self, symbol: str) -> Decimal | None:
+        """None when the endpoint is missing: the usual rate is assumed then."""
+        try:
+            self._fees[symbol] = await self.client.call(
+                endpoints.COMMISSION, [("symbol", symbol)], lending.taker_fee_rate
+            )
+        except RateLimited:
+            raise
+        except VenueError as error:
+            _log.warning("fee_rate_not_read", symbol=symbol, error=str(error))
+        return self._fees.get(symbol)
+
+
+def _taken(document: Any) -> None:
+    """Any success will do: what was repaid is read from the account."""
