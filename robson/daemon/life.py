@@ -44,6 +44,8 @@ class Life:
         self.detail: str | None = None
         self.refused_signals = 0
         self.alive = False
+        # Its own interest in the symbol's prices: a neighbour's ends with the neighbour.
+        self.is_subscribed = False
         self.on_change: Callable[[Life], None] = lambda _life: None
         self._watch: Watch | None = None
         self._attachment: Attachment | None = None
@@ -172,7 +174,7 @@ class Life:
         journal. What is not kept here is read from the source, and until then ticks may hit the stop, not move it.
         """
         state, market = self.position.state, self.around.market
-        if self._watch is not None or not isinstance(state, Active) or not market.has(self.position.symbol):
+        if self._watch is not None or not isinstance(state, Active) or not self.is_subscribed:
             return
         trail = state.trail
         self._watch = Watch.of(self.position.side, trail)

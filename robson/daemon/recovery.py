@@ -37,6 +37,7 @@ async def _prepare(life: Life) -> None:
     await around.instrument(symbol)
     await around.pair_terms(symbol)
     await around.market.subscribe(symbol)
+    life.is_subscribed = True
 
 
 async def _persist(life: Life, step: Callable[[Life], Awaitable[None]]) -> None:

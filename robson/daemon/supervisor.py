@@ -145,6 +145,7 @@ class Supervisor:
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)
+        life.is_subscribed = not recovered
         self.vigil.begin(life, recovered=recovered)
         self.lives[position.position_id] = life
         return life

@@ -280,10 +280,10 @@ class Watchman(Instrument):
         under_way = any(n and self.requests[o].symbol == symbol for o, n in self.under_way.items())
         # What a decision of this very moment ends is still in the record.
         waiting = any(i.order.symbol == symbol and i.order.position_id != but for i in rig.record.open_intents())
-        # What went out while nothing could be written is looked for after a start.
-        lives, unlisted = rig.supervisor.lives, rig.around.unlisted
-        unknown = any(key in lives and lives[key].position.symbol == symbol for key in unlisted)
-        return under_way or waiting or unknown or symbol in rig.supervisor._repaying
+        lives = rig.supervisor.lives
+        # What went out unwritten is known once the venue's records were looked through.
+        unlisted = any(key in lives and lives[key].position.symbol == symbol for key in rig.around.unlisted)
+        return under_way or waiting or unlisted or symbol in rig.supervisor._repaying
 
     def _compare_books(self, rig: Rig, symbol: str) -> None:
         pair = self.accounts.pair(symbol)
