@@ -75,7 +75,7 @@ class Window:
                 ok=after is not None,
                 detail="stops are being rebuilt"
                 if after is None
-                else f"every stop is rebuilt, {after:.2f} s after the start",
+                else f"every stop is rebuilt, {after:.3f} s after the start",
             ),
             "journal": give.Check(
                 ok=around.record.degraded is None, detail=around.record.degraded or around.record.remark or "writable"

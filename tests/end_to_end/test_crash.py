@@ -237,7 +237,7 @@ def test_after_a_crash_it_says_how_long_its_stops_were_unwatched(held: Daemon) -
     assert told == {"seconds": f"{seconds:.3f}", "positions": 1}
     assert 0 < seconds < PATIENCE_SECONDS
     health = held.ok("health")
-    assert health["checks"]["recovery"]["detail"] == f"every stop is rebuilt, {seconds:.2f} s after the start"
+    assert health["checks"]["recovery"]["detail"] == f"every stop is rebuilt, {seconds:.3f} s after the start"
     assert [line["positions"] for line in held.logged("protected")] == [0, 1]
     # The seconds before that count as unprotected.
     (unprotected,) = [line for line in held.events() if line["event"] == "unprotected"]

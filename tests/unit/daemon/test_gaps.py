@@ -332,7 +332,7 @@ async def test_time_to_protected_is_measured_told_and_shown(tmp_path: Path, auto
         await rig.supervisor.recovered.wait()
         assert isinstance(rig.position(outage.position_id).state, Active)
         health = await rig.desk.health(ask.HealthRequest(), NOBODY)
-        assert health.checks["recovery"].detail == "every stop is rebuilt, 2.50 s after the start"
+        assert health.checks["recovery"].detail == "every stop is rebuilt, 2.500 s after the start"
         assert health.checks["monitors"].ok
         assert (await rig.desk.status(ask.StatusRequest(), NOBODY)).time_to_protected_seconds == 2.5
     assert outage.rows("recovered") == [{"seconds": "2.500", "positions": 1}]
