@@ -68,6 +68,9 @@ class StopOracle:
         since, traded = self.executed_at[state.entry.client_order_id], self.traded.get(position.symbol, [])
         if any(abs(at - since) <= self.blur_seconds for at, _ in traded):
             return
+        before = state.entry.trade_id
+        if before is not None and any(at <= since and (tick.trade_id or 0) > before for at, tick in traded):
+            return  # trades that the stream lost just before the fill: made up for, they may tighten the stop
         trail = self._follow(position)
         for at, tick in traded:
             if at > since:
