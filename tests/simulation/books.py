@@ -27,7 +27,7 @@ def least_of(rig: Rig, symbol: str) -> Decimal:
 
 
 def compare_books(watchman: Watched, rig: Rig, symbol: str) -> None:
-    """Demand that every trade of the account is in the journal, and that the account holds what the journal explains."""
+    """Demand that the journal has every trade of the account, and that it explains what the account holds."""
     pair = watchman.accounts.pair(symbol)
     if pair is None or watchman.accounts.liquidations(symbol):
         return
