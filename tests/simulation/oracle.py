@@ -68,9 +68,9 @@ class StopOracle:
         since, traded = self.executed_at[state.entry.client_order_id], self.traded.get(position.symbol, [])
         if any(abs(at - since) <= self.blur_seconds for at, _ in traded):
             return
-        before = state.entry.trade_id
-        if before is not None and any(at <= since and (tick.trade_id or 0) > before for at, tick in traded):
-            return  # trades that the stream lost just before the fill: made up for, they may tighten the stop
+        last = state.entry.trade_id
+        if last is not None and any(at <= since and (tick.trade_id or 0) > last for at, tick in traded):
+            return  # trades from before the fill that had not come in: they may count as prices since the fill
         trail = self._follow(position)
         for at, tick in traded:
             if at > since:
