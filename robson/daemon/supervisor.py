@@ -14,7 +14,7 @@ from robson.daemon.drift import DriftWatch
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import rebuild_stop, tell_protected
-from robson.daemon.surroundings import Surroundings, exit_terms
+from robson.daemon.surroundings import Surroundings, exit_terms, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
 from robson.domain.errors import JournalUnusable, RuleError, VenueError
@@ -136,8 +136,9 @@ class Supervisor:
         """Take over what the journal holds; called once, before `run`."""
         for position in recovery.positions:
             self._adopt(position, recovered=True)
-            # When it last traded is not worth asking: the account may lag now.
-            self.around.filled_at[position.symbol] = self.around.clock.monotonic()
+            if weighs_on_pair(position):
+                # When it last traded is not worth asking: the account may lag now.
+                self.around.filled_at[position.symbol] = self.around.clock.monotonic()
         self._unrecovered = len(recovery.positions)
         remember_unlisted(self.around)
         for life in self.lives.values():

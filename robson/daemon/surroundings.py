@@ -205,8 +205,10 @@ class Surroundings:
         pair = self.record.pair(symbol)
         # In and out again, a position leaves the base as it was, yet not the quote: its fees are gone.
         untouched = pair is not None and account.quote.total == pair.baseline_quote != ZERO
+        ours = self.on_pair(symbol, but="")
+        has_traded = self.fills[symbol] > 0 or any(position.entry is not None for position in ours)
         # The smallest order brings in a little less than its quantity.
-        is_alone = len(self.on_pair(symbol, but="")) <= 1
+        is_alone = has_traded and len(ours) <= 1
         if 2 * abs(apart) >= instrument.smallest_sellable(price) or (untouched and is_alone):
             raise AccountBehind(
                 f"the account of {symbol} did not show our fills yet: {plain(apart)} {instrument.base} apart"

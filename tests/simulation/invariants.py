@@ -14,12 +14,13 @@ from robson.daemon.life import Life
 from robson.domain.events import EVENT_TYPES, Fact, read_event
 from robson.domain.position import Active, Closed, Position
 from robson.domain.sequence import Recorded
-from robson.domain.values import Fence, PositionId, Role, Side
+from robson.domain.values import Fence, PositionId, Role
 from robson.engine.evolve import evolve
 from robson.ports import OrderRequest
 from robson.venue.ledger import Change
 from tests.rig import Rig
 from tests.simulation.accounts import MemoryAccounts
+from tests.simulation.books import compare_books, least_of
 from tests.simulation.exposure import ExposureCount
 from tests.simulation.oracle import StopOracle
 from tests.simulation.venue import RoughVenue
@@ -58,7 +59,7 @@ class Watchman(Instrument):
         self.oracle = StopOracle()
         self.steps = self.looks = 0
         self._dirty = True
-        self._explained: Counter[str] = Counter()
+        self.explained: Counter[str] = Counter()
 
     def demand(self, holds: object, what: str, *details: object) -> None:
         """Keep the first violation and end the life; the product may be in the middle of something."""
@@ -134,16 +135,11 @@ class Watchman(Instrument):
             return
         account, known = pair.account, rig.record.pair(symbol)
         held = account.base.total - (known.baseline_base if known else 0)
-        least = self._least(rig, symbol)
+        least = least_of(rig, symbol)
         # What is too small to be bought back is carried by the pair's record.
         is_free = account.quote.debt == 0 and account.base.debt < least
         self.demand(is_free, "the last one out left a debt", account, position)
         self.demand(held < least, "the last one out left something to sell", held, least, known, position)
-
-    def _least(self, rig: Rig, symbol: str) -> Decimal:
-        price = rig.paper._prices(symbol)
-        assert price is not None, symbol
-        return rig.around.instruments[symbol].smallest_sellable(price)
 
     # --- the venue ---------------------------------------------------------------------------------------------------
 
@@ -220,7 +216,7 @@ class Watchman(Instrument):
         ]
         # The last one out sells the dust of earlier ones, a short buys its fee and interest along. Under the self fence
         # less than a second whole exit may execute, too, and is given back.
-        slack = self._least(rig, symbol) * 2 + entered / 500
+        slack = least_of(rig, symbol) * 2 + entered / 500
         is_self_fenced = any(o in self.self_fenced and self.owners[o] == position_id for o in self.executed)
         slack += entered if is_self_fenced else Decimal(0)
         left = sum(exits, Decimal(0))
@@ -263,7 +259,7 @@ class Watchman(Instrument):
         if record.degraded is None:
             for symbol in rig.around.instruments:
                 if not self._is_busy(rig, symbol):
-                    self._compare_books(rig, symbol)
+                    compare_books(self, rig, symbol)
 
     def _check_stop(self, rig: Rig, life: Life) -> None:
         known = self.oracle.trails.get(life.position.position_id)
@@ -284,26 +280,3 @@ class Watchman(Instrument):
         # What went out unwritten is known once the venue's records were looked through.
         unlisted = any(key in lives and lives[key].position.symbol == symbol for key in rig.around.unlisted)
         return under_way or waiting or unlisted or symbol in rig.supervisor._repaying
-
-    def _compare_books(self, rig: Rig, symbol: str) -> None:
-        pair = self.accounts.pair(symbol)
-        if pair is None or self.accounts.liquidations(symbol):
-            return
-        executions = self.accounts.executions(symbol)
-        for execution in executions[self._explained[symbol] :]:
-            known = rig.record.knows_trade(symbol, execution.trade_id)
-            self.demand(known, "the account has a trade that the journal has not", symbol, execution)
-        self._explained[symbol] = len(executions)
-        leg, instrument = pair.account.base, rig.around.instruments[symbol]
-        shorts = [p for p in rig.around.on_pair(symbol, but="") if p.side is Side.SHORT and p.entry is not None]
-        interest = sum((p.entry.quantity for p in shorts if p.entry), Decimal(0)) / 10_000
-        # What one short bought too much another one's repayment may take: less than one order.
-        allowed = self._least(rig, symbol) if shorts else 2 * instrument.step_size
-        apart = abs(leg.total - leg.debt - rig.around.expected_net_base(symbol))
-        self.demand(
-            apart <= allowed + interest,
-            "the account is not what the journal explains",
-            pair.account,
-            f"expected net base {rig.around.expected_net_base(symbol)}",
-            rig.record.pair(symbol),
-        )

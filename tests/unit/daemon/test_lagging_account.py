@@ -142,3 +142,19 @@ async def test_no_crumb_is_bought_again_while_the_account_shows_it_still_owed(
         assert len(exits) == 1, "a crumb was bought that is no more"
         venue.shown = None
         await rig.until(position_id, "Closed")
+
+
+async def test_an_account_that_nobody_has_traded_on_is_not_behind_after_a_start(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rig, _ = lagging(tmp_path)
+    async with rig.running():
+        position_id = await rig.arm()
+        rig.tick("95000")
+        # Too near a stop is refused, after the account was read and remembered.
+        assert not (await rig.signal(position_id, "95000", "94999")).accepted
+    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed)  # type: ignore[attr-defined]
+    async with again.running():
+        again.tick("95000")
+        assert again.record.pair("BTCUSDT").baseline_quote > 0
+        assert (await again.signal(position_id, "95000", "93500")).accepted
