@@ -142,7 +142,7 @@ class Supervisor:
         self._unrecovered = len(recovery.positions)
         remember_unlisted(self.around)
         for life in self.lives.values():
-            self.vigil.review(life)  # whose exit waits for that look is unprotected from now on
+            self.vigil.review(life)  # nobody watches it yet, and its exit may have to wait for that look
 
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)

@@ -23,8 +23,6 @@ class Vigil:
         self._exposures[position_id] = Exposure(self.stored_seconds(position_id) if recovered else 0.0)
         self._lives[position_id] = life
         life.on_change = self.review
-        if recovered:
-            self.review(life)  # nobody watches it yet
 
     def end(self, life: Life) -> None:
         """The position is over."""

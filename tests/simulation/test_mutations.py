@@ -132,12 +132,6 @@ MUTATIONS = (
         "        learnt = None\n",
     ),
     Mutation(
-        "the venue's times taken for ours",
-        "robson/daemon/surroundings.py",
-        "        return venue_time + apart\n",
-        "        return venue_time\n",
-    ),
-    Mutation(
         "missed prices not replayed after a start",
         "robson/daemon/life.py",
         "            seen=seen,\n",
@@ -145,9 +139,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the time to rebuild a stop not counted",
-        "robson/daemon/vigil.py",
-        "        if recovered:\n            self.review(life)",
-        "        if recovered:\n            pass",
+        "robson/daemon/supervisor.py",
+        "            self.vigil.review(life)  # nobody watches it yet",
+        "            pass  # nobody watches it yet",
     ),
     Mutation(
         "the next attempt under the last one's id",

@@ -160,11 +160,11 @@ async def test_a_second_interruption_during_the_reading_is_read_too(
 
 
 async def test_a_late_fill_sees_the_kept_book_since_then(autojump_clock: object) -> None:
-    market, clock = await market_of(HandFeed()), SimulatedClock()
+    market = await market_of(HandFeed())
     for bid in (100, 102, 94, 99):
         market.observe(book(bid, bid + 1, trio.current_time()))
         if bid == 102:
-            filled_at = clock.now() + timedelta(seconds=0.5)
+            filled_at = START + timedelta(seconds=trio.current_time() + 0.5)
         await trio.sleep(1)
     told = Told()
     market.attach("BTCUSDT", long_watch(), told, seen=Seen(at=filled_at))
