@@ -46,10 +46,13 @@ class StopOracle:
         # When each order executed, and each trade on each symbol (the steady clock), whether it was delivered or not.
         self.executed_at: dict[str, float] = {}
         self.traded: dict[str, list[tuple[float, Tick]]] = {}
+        # When each trade reached this run, by its id: what the daemon could know at a fill.
+        self.delivered: dict[str, list[tuple[float, int]]] = {}
 
     def begin(self) -> None:
         """A run begins."""
         self.trails.clear()
+        self.delivered.clear()
 
     def recovered(self, position: Position, kept: list[Tick]) -> None:
         """A position is watched again: what was traded since the last written price had to be caught up with first."""
@@ -68,8 +71,8 @@ class StopOracle:
         since, traded = self.executed_at[state.entry.client_order_id], self.traded.get(position.symbol, [])
         if any(abs(at - since) <= self.blur_seconds for at, _ in traded):
             return
-        last = state.entry.trade_id
-        if last is not None and any(at <= since and (tick.trade_id or 0) > last for at, tick in traded):
+        heard = [trade_id for at, trade_id in self.delivered.get(position.symbol, []) if at <= since]
+        if heard and any(at <= since and (tick.trade_id or 0) > max(heard) for at, tick in traded):
             return  # trades from before the fill that had not come in: they may count as prices since the fill
         trail = self._follow(position)
         for at, tick in traded:
@@ -93,6 +96,7 @@ class StopOracle:
 
     def tick(self, tick: Tick) -> None:
         """A trade reached the daemon, in order and for the first time."""
+        self.delivered.setdefault(tick.symbol, []).append((trio.current_time(), tick.trade_id or 0))
         for symbol, trail in self.trails.values():
             if symbol == tick.symbol:
                 trail.take(tick)

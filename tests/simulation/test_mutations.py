@@ -132,6 +132,12 @@ MUTATIONS = (
         "        learnt = None\n",
     ),
     Mutation(
+        "the venue's times taken for ours",
+        "robson/daemon/surroundings.py",
+        "        return venue_time + apart\n",
+        "        return venue_time\n",
+    ),
+    Mutation(
         "missed prices not replayed after a start",
         "robson/daemon/life.py",
         "            seen=seen,\n",
