@@ -46,6 +46,10 @@ async def keep_account_read(life: Life) -> None:
                     if isinstance(error, RateLimited):
                         pause = max(pause, error.retry_after_seconds)
                     _log.debug("account_not_read", symbol=symbol, failures=failures, error=str(error))
+                except Exception:  # noqa: BLE001  what only hurries an exit must not end the watch over its stop
+                    failures += 1
+                    pause = backoff_seconds(failures - 1, first=SHORTEST_SECONDS)
+                    _log.exception("account_read_failed", symbol=symbol, failures=failures)
         await trio.sleep(pause)
 
 
