@@ -68,9 +68,8 @@ class Life:
         """Decide, write it durably, and only then act on it.
 
         Raises RuleError when the state forbids the request, or when an entry, or what must be `durable`, cannot be
-        written. None as a stimulus
-        writes the rest without deciding anything. Orders that are `already_sent` (by client order id, with the time)
-        are resolved instead of sent.
+        written. None as a stimulus writes the rest without deciding anything. Orders that are `already_sent` (by client
+        order id, with the time) are resolved instead of sent.
         """
         now = self.around.clock.now()
         decision = decide(self.position, stimulus, now) if stimulus is not None else Decision(position=self.position)
