@@ -17,12 +17,12 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Entering, Exiting, Position
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import EntryTerms, HoldingAdopted, ReleaseRequested
-from robson.domain.values import HUNDRED, ZERO, PositionId, Side, plain
+from robson.domain.values import HUNDRED, UNIT, ZERO, PositionId, Side, cut_to_unit, plain
 from robson.engine.decide import decide
 from robson.engine.elsewhere import ADOPTED
 from robson.engine.evolve import evolve
 from robson.engine.sizing import stop_distance
-from robson.executor.debts import BORROW_CHARGE_SLACK, UNIT, cut_to_unit, interest_paid, outstanding_principal
+from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid, outstanding_principal
 from robson.executor.sighting import share_of
 from robson.ports import Commit, PairRecord
 

@@ -14,8 +14,7 @@ from robson.daemon.surroundings import Surroundings
 from robson.domain.account import Leg, PairAccount
 from robson.domain.errors import RateLimited, RuleError, VenueError
 from robson.domain.position import Entering
-from robson.domain.values import ZERO, plain
-from robson.executor.debts import cut_to_unit
+from robson.domain.values import ZERO, cut_to_unit, plain
 from robson.executor.intents import backoff_seconds
 from robson.ports import Commit
 

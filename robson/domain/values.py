@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from enum import StrEnum
 from typing import NewType, dataclass_transform
 
@@ -24,6 +24,9 @@ SIGNAL_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 # Wide enough that sums, products and whole quotients of such amounts lose no digit.
 EXACT = Context(prec=100)
+
+# Binance keeps eight digits of an asset and refuses more (-1111).
+UNIT = Decimal("0.00000001")
 
 # A volume-weighted price rarely terminates; sixteen significant digits keep its error below 1e-9 quote on a million.
 _PRICE_DIGITS = Context(prec=16)
@@ -136,6 +139,11 @@ def parse_amount(name: str, text: str, bounds: Bounds = POSITIVE) -> Decimal:
     if number not in bounds:
         raise RuleError("out_of_range", f"{name} was {plain(number)}, which must be {bounds}", hint=f"{name}: {bounds}")
     return number
+
+
+def cut_to_unit(amount: Decimal) -> Decimal:
+    """An amount of an asset as the venue can take it: eight digits, cut."""
+    return amount.quantize(UNIT, ROUND_DOWN, EXACT)
 
 
 def clip(text: str) -> str:

@@ -11,6 +11,7 @@ import trio
 
 from robson.domain.errors import Rejected, VenueError
 from robson.domain.instrument import Instrument
+from robson.domain.values import UNIT
 from robson.emulator.credentials import Credentials
 from robson.emulator.faults import Faults
 from robson.emulator.limits import Limits
@@ -21,7 +22,7 @@ from robson.ports.clock import Clock
 from robson.venue.account_file import AccountFile
 from robson.venue.accounts import Accounts, Step, rules_of
 from robson.venue.ledger import Change, Level, Pair, PairRules, execute
-from robson.venue.ledger.units import UNIT, to_ms
+from robson.venue.ledger.units import to_ms
 from robson.venue.settings import PaperSettings
 
 # The one tier that is enforced: so much may be lent of the quote asset; of the base, one largest market order.

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from robson.domain.errors import Rejected
-from robson.domain.values import ZERO
+from robson.domain.values import ZERO, cut_to_unit
 from robson.emulator.endpoint import Call, Endpoint, signed
 from robson.emulator.exchange import TOKEN_HOURS
 from robson.emulator.gate import Security
@@ -15,7 +15,6 @@ from robson.emulator.wire import JsonObject, amount, short
 from robson.venue.answers import known_instrument
 from robson.venue.ledger import Change, LoanKind, LoanOrigin, Pair, PairRules, borrow, max_borrowable, repay, transfer
 from robson.venue.ledger.lending import TRANSFER_OUT_RATIO
-from robson.venue.ledger.units import cut
 
 _HOURS_A_DAY = 24
 _MS_PER_HOUR = 3_600_000
@@ -135,7 +134,7 @@ async def most_transferable(call: Call) -> object:
     if debts > 0:
         spare = pair.account.equity(price) + debts - TRANSFER_OUT_RATIO * debts
         most = max(ZERO, min(most, spare / (price if asset == pair.base_asset else 1)))
-    return {"amount": amount(cut(most))}
+    return {"amount": amount(cut_to_unit(most))}
 
 
 async def move_collateral(call: Call) -> object:

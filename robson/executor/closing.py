@@ -11,9 +11,9 @@ from decimal import Decimal
 from robson.domain.account import Leg, PairAccount, PairTerms
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.values import ZERO, OrderSide, Side, Value, plain
+from robson.domain.values import ZERO, OrderSide, Side, Value, cut_to_unit, plain
 from robson.engine.exits import NEXT_HOUR_MARGIN, interest_estimate
-from robson.executor.debts import cut_to_unit, outstanding_principal, without_handed
+from robson.executor.debts import outstanding_principal, without_handed
 from robson.ports import PairRecord
 
 

@@ -2,25 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from robson.domain.account import InterestCharge, PairAccount
 from robson.domain.instrument import Instrument
 from robson.domain.position import Position
-from robson.domain.values import EXACT, ZERO, Side
+from robson.domain.values import ZERO, Side
 from robson.ports import PairRecord
 
 # An ON_BORROW charge is booked with the order that caused it; clocks of venue and fill may differ a little.
 BORROW_CHARGE_SLACK = timedelta(seconds=10)
-# Binance keeps eight digits of an asset and refuses a repayment with more (-1111).
-UNIT = Decimal("0.00000001")
-
-
-def cut_to_unit(amount: Decimal) -> Decimal:
-    """An amount of an asset as the venue can take it: eight digits, cut."""
-    return amount.quantize(UNIT, rounding=ROUND_DOWN, context=EXACT)
 
 
 def without_handed(account: PairAccount, pair: PairRecord | None) -> PairAccount:

@@ -13,6 +13,7 @@ from robson.domain.ids import is_ours
 from robson.domain.stimuli import FilledElsewhere
 from robson.domain.values import (
     EXACT,
+    UNIT,
     ZERO,
     ClientOrderId,
     ExitReason,
@@ -20,10 +21,10 @@ from robson.domain.values import (
     PositionId,
     Side,
     add_amounts,
+    cut_to_unit,
     exit_order_side,
     plain,
 )
-from robson.executor.debts import UNIT, cut_to_unit
 from robson.executor.sighting import (
     BORROWED,
     CLOSED,

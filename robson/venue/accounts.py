@@ -6,11 +6,12 @@ from decimal import Decimal
 from robson.domain.account import PairTerms
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
+from robson.domain.values import cut_to_unit
 from robson.ports.clock import Clock
 from robson.venue.account_file import AccountFile
 from robson.venue.answers import known_instrument
 from robson.venue.ledger import Change, Pair, PairRules, liquidation_bounds, mark, open_pair, transfer
-from robson.venue.ledger.units import cut, to_ms
+from robson.venue.ledger.units import to_ms
 from robson.venue.settings import PaperSettings
 
 Prices = Callable[[str], Decimal | None]
@@ -70,7 +71,7 @@ class Accounts:
         rules, now_ms = self._rules(instrument), self.now_ms()
         before = self._file.pair(symbol)
         if before is None:
-            change = transfer(open_pair(instrument, now_ms), instrument.quote, cut(self._collateral), now_ms)
+            change = transfer(open_pair(instrument, now_ms), instrument.quote, cut_to_unit(self._collateral), now_ms)
         else:
             change = Change(pair=before)
         change = change.then(mark, rules, now_ms, self._prices(symbol) if price is None else price)

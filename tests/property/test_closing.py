@@ -19,12 +19,11 @@ from robson.domain.events import EntryFilled, EntryOrderPlaced, EntrySignalRecei
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Closed, Error, Exiting, Position
 from robson.domain.stimuli import ExitExecuted, ExitRequested, ExitTerms, FaultFound, FlatProved, RemainderFound
-from robson.domain.values import ClientOrderId, ExitReason, OrderSide, PositionId, Side, entry_order_side
+from robson.domain.values import UNIT, ClientOrderId, ExitReason, OrderSide, PositionId, Side, entry_order_side
 from robson.engine.decide import Decision, decide
 from robson.engine.evolve import fold
 from robson.engine.exits import interest_estimate
 from robson.executor.closing import Flat, Repay, Stuck, Trade, bought_back_by, held_by, next_step, surplus_of
-from robson.executor.debts import UNIT
 from robson.ports import PairRecord
 from tests.strategies import thorough
 from tests.unit.engine.samples import NOON

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from robson.domain.errors import Rejected
-from robson.domain.values import ZERO
+from robson.domain.values import UNIT, ZERO, cut_to_unit
 from robson.venue.ledger.pair import Pair, PairRules
 from robson.venue.ledger.records import (
     Change,
@@ -27,7 +27,7 @@ from robson.venue.ledger.refusals import (
     REPAY_LEAVES_CRUMB,
     TOO_PRECISE,
 )
-from robson.venue.ledger.units import MS_PER_HOUR, UNIT, cut, full_hour, is_whole, raise_to_unit, times_up
+from robson.venue.ledger.units import MS_PER_HOUR, full_hour, is_whole, raise_to_unit, times_up
 
 # Collateral may leave while assets stay at least twice the debts (Binance: transfer-out ratio of isolated margin).
 TRANSFER_OUT_RATIO = Decimal(2)
@@ -68,7 +68,7 @@ def max_borrowable(pair: Pair, rules: PairRules, asset: str) -> Decimal:
     limit = rules.borrow_limit(asset)
     if limit is not None:
         most = min(most, limit - pair.leg(asset).borrowed)
-    return max(cut(most), ZERO)
+    return max(cut_to_unit(most), ZERO)
 
 
 def borrow(pair: Pair, rules: PairRules, asset: str, amount: Decimal, now_ms: int) -> Change:

@@ -1,39 +1,33 @@
 """The venue's units: eight decimal places of any asset, milliseconds since the epoch, full UTC hours."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
-UNIT = Decimal("0.00000001")
+from robson.domain.values import EXACT, UNIT
+
 MS_PER_HOUR = 3_600_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A decimal on the wire has at most forty digits, so a product of two is exact here; the default context would round it.
-_EXACT = Context(prec=84)
 
 
 def times_up(left: Decimal, right: Decimal) -> Decimal:
     """The product, rounded up to the venue's unit: what is paid, charged or owed."""
-    return _EXACT.multiply(left, right).quantize(UNIT, ROUND_UP, _EXACT)
+    return EXACT.multiply(left, right).quantize(UNIT, ROUND_UP, EXACT)
 
 
 def times_down(left: Decimal, right: Decimal) -> Decimal:
     """The product, rounded down to the venue's unit: what is received."""
-    return _EXACT.multiply(left, right).quantize(UNIT, ROUND_DOWN, _EXACT)
-
-
-def cut(amount: Decimal) -> Decimal:
-    """The amount, rounded down to the venue's unit."""
-    return amount.quantize(UNIT, ROUND_DOWN, _EXACT)
+    return EXACT.multiply(left, right).quantize(UNIT, ROUND_DOWN, EXACT)
 
 
 def raise_to_unit(amount: Decimal) -> Decimal:
     """The amount, rounded up to the venue's unit."""
-    return amount.quantize(UNIT, ROUND_UP, _EXACT)
+    return amount.quantize(UNIT, ROUND_UP, EXACT)
 
 
 def is_whole(amount: Decimal, step: Decimal) -> bool:
     """Whether the amount is a whole number of steps, exactly."""
-    return _EXACT.remainder(amount, step) == 0
+    return EXACT.remainder(amount, step) == 0
 
 
 def full_hour(at_ms: int) -> int:
