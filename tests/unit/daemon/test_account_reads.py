@@ -38,7 +38,7 @@ async def test_an_adapter_that_fails_to_read_the_account_ends_no_watch(
         made[0].fails = True
         for second in range(120):
             await trio.sleep(1)
-            rig.tick(95000 + second % 3)
+            rig.tick(str(95000 + second % 3))
             assert rig.position(position_id).state_name == "Active"
             assert rig.supervisor.lives[position_id].is_watched, second
         made[0].fails = False
