@@ -59,7 +59,8 @@ class World:
             # The next full hour, at which interest falls due, is near.
             begins = timedelta(minutes=50) - timedelta(seconds=random.uniform(1, 40))
         self.clock = SimulatedClock(begins)
-        self.watchman.oracle.blur_seconds = abs(self.weather.clock_error_ms) / 1000
+        # The venue tells times in milliseconds: which of two things came first within one is not known.
+        self.watchman.oracle.blur_seconds = 0.001 + abs(self.weather.clock_error_ms) / 1000
         apart = random.uniform(-3, 3) if "clocks" in self.weather.climate else 0.0
         self.was_degraded = False
         # The unprotected seconds that the present run found in the journal.
