@@ -183,13 +183,22 @@ def _pair_after(
     else:
         left = pair.dust_base + dust if others else dust
     base, quote = instrument.base, instrument.quote
+    # What is still free is dust. What is not has paid others' debt: the rest of a surplus, and earlier dust that a
+    # short's entry sold instead of borrowing it.
+    sunk = pair.surplus_base + max(surplus + pair.dust_base - left, ZERO) if others else ZERO
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        # What is still free is dust; only the rest of a surplus can have repaid others' debt.
-        surplus_base=pair.surplus_base + max(surplus - max(left - pair.dust_base, ZERO), ZERO) if others else ZERO,
+        surplus_base=sunk,
         carried_base=carried_debt(
-            account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
+            account.base,
+            base,
+            pair.carried_base,
+            position,
+            others,
+            instrument,
+            baseline=pair.baseline_base,
+            surplus=sunk,
         ),
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

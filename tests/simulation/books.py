@@ -39,8 +39,7 @@ def compare_books(watchman: Watched, rig: Rig, symbol: str) -> None:
     leg, instrument = pair.account.base, rig.around.instruments[symbol]
     shorts = [p for p in rig.around.on_pair(symbol, but="") if p.side is Side.SHORT and p.entry is not None]
     interest = sum((p.entry.quantity for p in shorts if p.entry), Decimal(0)) / 10_000
-    # What one short bought too much another one's repayment may take: less than one order.
-    allowed = least_of(rig, symbol) if shorts else 2 * instrument.step_size
+    allowed = 2 * instrument.step_size
     apart = abs(leg.total - leg.debt - rig.around.expected_net_base(symbol))
     watchman.demand(
         apart <= allowed + interest,

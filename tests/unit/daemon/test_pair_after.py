@@ -23,3 +23,25 @@ def test_base_that_is_still_free_is_dust_and_no_surplus() -> None:
     owed = Decimal(1)
     net = account.base.total - account.base.debt
     assert net == after.dust_base + after.surplus_base - after.carried_base - owed
+
+
+def test_dust_that_a_neighbour_sold_is_remembered_as_its_debt_paid() -> None:
+    """A short's entry sells what is free before it borrows: who leaves then must not forget the base."""
+    short = exiting(Side.SHORT, left("1"))
+    # Of the 1 that it sold 0.03 were dust.
+    neighbour = active(Side.SHORT, borrowed={"ABC": "0.97"})
+    pair = PairRecord(
+        symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), dust_base=Decimal("0.03")
+    )
+    account = PairAccount(symbol="ABCUSDT", base=Leg(borrowed=Decimal("0.97")), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), Decimal(0))
+    assert (after.dust_base, after.surplus_base, after.carried_base) == (0, Decimal("0.03"), 0)
+
+
+def test_a_loan_that_a_neighbour_took_over_is_not_carried() -> None:
+    """It sold what this one had bought back, before that was repaid: the loan that stays is the neighbour's."""
+    short, neighbour = exiting(Side.SHORT, left("1")), active(Side.SHORT, borrowed={})
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000))
+    account = PairAccount(symbol="ABCUSDT", base=Leg(borrowed=Decimal(1)), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), Decimal(0))
+    assert (after.dust_base, after.surplus_base, after.carried_base) == (0, 0, 0)
