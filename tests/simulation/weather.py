@@ -67,7 +67,7 @@ class Weather:
         for kind in ("fields", "fills", "repay"):
             if kind in self.climate and random.random() < ALWAYS_CHANCE:
                 self._until[kind] = float("inf")
-        self._lags = {"orders": 0.0, "trades": 0.0, "account": 0.0}
+        self._lags = {"orders": 0.0, "trades": 0.0, "interest": 0.0, "account": 0.0}
         # How wrong the daemon's idea of the venue's clock is (ms).
         self.clock_error_ms = random.randrange(-50, 50) if "clocks" in self.climate else 0
 
@@ -86,6 +86,7 @@ class Weather:
         if "lag" in self.climate and random.random() < 0.1:
             self._lags["orders"] = random.choice((0.0, random.uniform(0, 8)))
             self._lags["trades"] = random.choice((0.0, random.uniform(0, 8)))
+            self._lags["interest"] = random.choice((0.0, random.uniform(0, 8)))
         if "account_lag" in self.climate and random.random() < 0.2:
             self._lags["account"] = random.choice((0.0, random.uniform(0, 5), random.uniform(1, 5)))
 
