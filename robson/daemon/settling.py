@@ -14,6 +14,9 @@ from robson.executor.resolution import Absent, Executed, Outcome, Refused
 from robson.executor.self_fence import exceeded_by
 from robson.ports import Fill, Intent, OrderReport
 
+# "Filter failure: ..." and more digits than the asset has.
+FILTER_CODES = frozenset({"-1013", "-1111"})
+
 _log = structlog.get_logger("robson.orders")
 
 
@@ -114,6 +117,8 @@ def _needed(report: OrderReport, quote: Decimal) -> dict[str, Decimal]:
 
 def _refused(life: Life, ended: Intent, stage: str, code: str, message: str) -> None:
     order = ended.order
+    if code in FILTER_CODES:
+        life.around.doubt_filters(order.symbol)
     if order.role is Role.ENTRY:
         life.refused_signals += 1
         refusal = EntryRefused(client_order_id=order.client_order_id, stage=stage, code=code, message=message)

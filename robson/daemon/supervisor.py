@@ -11,6 +11,7 @@ from robson.daemon import course
 from robson.daemon.archiving import archive_oldest
 from robson.daemon.book import OrderBook
 from robson.daemon.drift import DriftWatch
+from robson.daemon.filters import keep_filters
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import rebuild_stop, tell_protected
@@ -159,6 +160,7 @@ class Supervisor:
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(keep_filters, self.around)
             nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
             nursery.start_soon(self.drift.run, self.recovered)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)

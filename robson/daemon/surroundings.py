@@ -89,6 +89,9 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # The pairs whose filters refused an order since they were read, and the event that says so.
+    refused_symbols: set[str] = field(default_factory=set)
+    filters_refused: trio.Event = field(default_factory=trio.Event)
     # When the last fill on a pair was learnt (the run's steady clock).
     filled_at: dict[str, float] = field(default_factory=dict)
     # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
@@ -99,7 +102,7 @@ class Surroundings:
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
-        """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
+        """The pair's filters as last known; at first raises as the venue does, RuleError when it has no such pair."""
         if symbol not in self.instruments:
             try:
                 self.instruments[symbol] = await self.venue.instrument(symbol)
@@ -108,6 +111,11 @@ class Surroundings:
                     raise RuleError("unknown_symbol", error.text, hint="a pair that the venue trades") from error
                 raise
         return self.instruments[symbol]
+
+    def doubt_filters(self, symbol: str) -> None:
+        """An order was refused by the pair's filters: they are not what we know any more."""
+        self.refused_symbols.add(symbol)
+        self.filters_refused.set()
 
     async def pair_terms(self, symbol: str) -> PairTerms:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""

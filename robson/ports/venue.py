@@ -63,7 +63,7 @@ class Venue(Protocol):
         """The venue's own clock, freshly read; milliseconds since the epoch."""
 
     async def instrument(self, symbol: str) -> Instrument:
-        """The pair's filters; Rejected with code `unknown_symbol` when the venue does not know it."""
+        """The pair's filters, freshly read; Rejected with code `unknown_symbol` when the venue does not know it."""
 
     async def terms(self, symbol: str) -> PairTerms:
         """Tier, fee and interest rates of the pair for this account."""

@@ -38,6 +38,7 @@ MUST_MEET = (
     *("feed: off-market print", "clock: local clock stepped", "clock: venue clock stepped"),
     *("disk: write refused", "disk: slow commit", "crash: power cut", "crash: process killed"),
     *("operators: several at once", "operators: gone before the answer", "operators: asked twice"),
+    *("venue: filters changed", "order: refused by changed filters"),
     *("operators: slow reader", "journal in a file", "crash: while the journal was degraded"),
 )
 

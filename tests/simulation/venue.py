@@ -16,6 +16,7 @@ from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, Ve
 from robson.domain.instrument import Instrument
 from robson.domain.values import ZERO
 from robson.ports import OrderReport, OrderRequest
+from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import Change, OrderTicket, Pair, PairRules, SideEffect, place
 from robson.venue.ledger.units import from_ms
 from robson.venue.liquidity import book
@@ -69,6 +70,10 @@ class RoughVenue(FaultyVenue):
             return await self._travel(request)
 
     async def place(self, request: OrderRequest) -> OrderReport:
+        if self._breaks_filters(request) and self.weather.left("down") <= 0:
+            self.weather.counts["order: refused by changed filters"] += 1
+            self.on_place(request)
+            raise Rejected("-1013", "Filter failure: LOT_SIZE")
         if self.weather.left("down") > 0:
             self.faults.appendleft(self.weather.random.choice(("down", "down", "request_lost", "error_before")))
         elif self.weather.strikes("rate_limited", 0.5):
@@ -242,7 +247,18 @@ class RoughVenue(FaultyVenue):
         return await self._ask(self.inner.server_time_ms)
 
     async def instrument(self, symbol: str) -> Instrument:
-        return await self._ask(lambda: self.inner.instrument(symbol))
+        return self._filtered(await self._ask(lambda: self.inner.instrument(symbol)))
+
+    def _filtered(self, instrument: Instrument) -> Instrument:
+        """The filters as the weather has them now: whoever keeps to them keeps to the venue's own, too."""
+        coarser = self.weather.step_factor
+        if coarser == 1:
+            return instrument
+        step = instrument.step_size * coarser
+        return msgspec.structs.replace(instrument, step_size=step, minimum_quantity=step)
+
+    def _breaks_filters(self, request: OrderRequest) -> bool:
+        return request.quantity % self._filtered(builtin_instrument(request.symbol)).step_size != 0
 
     async def terms(self, symbol: str) -> PairTerms:
         return await self._ask(lambda: self.inner.terms(symbol))

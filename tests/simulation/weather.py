@@ -25,6 +25,7 @@ KINDS = (
 )
 EXPOSURE = 0.3
 ORDERS_EXPOSURE = 0.6
+FILTERS_EXPOSURE = 0.1
 
 ORDER_FAULTS = (
     "late",
@@ -63,6 +64,11 @@ class Weather:
         if not self.climate & {"orders", "down", "disk"}:
             self.climate |= {"orders"}
         self.is_calm = False
+        # How many times the venue's first lot step its present one is.
+        self.step_factor = 1
+        # Kinds that came later draw from their own source, so that a seed's other faults stay what they were.
+        self._later = Random(random.getstate()[1][1])
+        self.changes_filters = self._later.random() < FILTERS_EXPOSURE
         self._until: dict[str, float] = {}
         for kind in ("fields", "fills", "repay"):
             if kind in self.climate and random.random() < ALWAYS_CHANCE:
@@ -78,6 +84,9 @@ class Weather:
 
     def change(self) -> None:
         """Now and then a spell begins."""
+        if self.changes_filters and self._later.random() < 0.03:
+            self.step_factor = self._later.choice((1, 2, 10))
+            self.counts["venue: filters changed"] += 1
         random, now = self.random, trio.current_time()
         for kind, longest in SPELL_SECONDS.items():
             if kind in self.climate and random.random() < 0.04:
