@@ -188,9 +188,11 @@ class Resolver:
                     self.reachable = True
                     # An exit may have been signed anew after its row was written, so that the row's fence is too early.
                     may_believe = order.role is Role.ENTRY or book.is_listed(intent)
-                    if report is None and may_believe and await self._is_past_fence(intent):
+                    past_ms = await self._past_fence_ms(intent) if report is None and may_believe else 0
+                    if past_ms > 0:
                         denials += 1
-                        if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
+                        is_late = denials >= intents.DENIALS_NEEDED and past_ms > intents.RECORDS_LAG_MS
+                        if is_late and await self._is_absent(intent, book):
                             return Absent()
             except (VenueError, trio.TooSlowError) as error:
                 failures += 1
@@ -229,8 +231,8 @@ class Resolver:
                 await self._pause(error, failures, "loan_not_read")
         return msgspec.structs.replace(executed, report=msgspec.structs.replace(report, borrowed=loan))
 
-    async def _is_past_fence(self, intent: Intent) -> bool:
-        return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)
+    async def _past_fence_ms(self, intent: Intent) -> int:
+        return await self._venue.server_time_ms() - intents.fence_opens_ms(intent)
 
     async def _is_absent(self, intent: Intent, book: Knowledge) -> bool:
         """Whether trades and account agree that a denied order did not execute."""
