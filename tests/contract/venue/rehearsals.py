@@ -9,7 +9,10 @@ from pathlib import Path
 import trio
 
 from robson.domain.values import ClientOrderId, OrderSide, Role
+from robson.emulator.exchange import Exchange
 from robson.emulator.process import Doors, Listening
+from robson.emulator.router import Request
+from robson.emulator.wire import Reply
 from robson.ports.venue import OrderReport, OrderRequest, Venue
 from robson.venue.binance.client import Client
 from robson.venue.binance.credentials import Credentials
@@ -73,6 +76,27 @@ class Rehearsal:
         )
 
 
+@dataclass
+class Connected:
+    """The connector, the exchange's address, and method and path of each request that has reached it."""
+
+    venue: BinanceVenue
+    address: str
+    asked: list[str]
+
+
+class NotingDoors(Doors):
+    """The exchange's doors, with a list of who came."""
+
+    def __init__(self, exchange: Exchange, listening: Listening) -> None:
+        super().__init__(exchange, listening)
+        self.asked: list[str] = []
+
+    async def _answer(self, request: Request) -> Reply:
+        self.asked.append(f"{request.method} {request.path}")
+        return await super()._answer(request)
+
+
 @asynccontextmanager
 async def on_paper(directory: Path) -> AsyncIterator[Rehearsal]:
     """The paper venue."""
@@ -89,32 +113,26 @@ async def at_the_emulator(directory: Path) -> AsyncIterator[Rehearsal]:
     with opened(directory, SETTINGS, price=None) as bench:
         for symbol, price in PRICES.items():
             bench.tick(str(price), symbol)
-        async with connected(bench) as (venue, _):
-            yield Rehearsal(venue, bench.clock, lambda price: bench.tick(str(price)), bench.exchange.close)
+        async with connected(bench) as here:
+            yield Rehearsal(here.venue, bench.clock, lambda price: bench.tick(str(price)), bench.exchange.close)
 
 
 @asynccontextmanager
-async def connected(bench: Bench) -> AsyncIterator[tuple[BinanceVenue, Doors]]:
-    """The connector to a bench's exchange, and the exchange's doors, control endpoint included."""
-    async with serving(bench) as (doors, port):
-        client = Client(f"http://127.0.0.1:{port}", keys(), bench.clock)
-        try:
-            await client.read_clock()
-            yield BinanceVenue(client, bench.clock), doors
-        finally:
-            with trio.CancelScope(shield=True):
-                await client.aclose()
-
-
-@asynccontextmanager
-async def serving(bench: Bench) -> AsyncIterator[tuple[Doors, int]]:
-    """A bench's exchange behind a port of loopback."""
-    doors = Doors(bench.exchange, Listening("127.0.0.1", 0, control=True, patience=1.0))
+async def connected(bench: Bench) -> AsyncIterator[Connected]:
+    """The connector to a bench's exchange, whose control endpoint is open."""
+    doors = NotingDoors(bench.exchange, Listening("127.0.0.1", 0, control=True, patience=1.0))
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    address = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
     async with trio.open_nursery() as nursery:
         bench.exchange.work_in(nursery)
         nursery.start_soon(trio.serve_listeners, doors.serve, listeners)
-        yield doors, listeners[0].socket.getsockname()[1]
+        client = Client(address, keys(), bench.clock)
+        try:
+            await client.read_clock()
+            yield Connected(BinanceVenue(client, bench.clock), address, doors.asked)
+        finally:
+            with trio.CancelScope(shield=True):
+                await client.aclose()
         nursery.cancel_scope.cancel()
 
 
