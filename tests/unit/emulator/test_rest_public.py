@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from robson.domain.errors import ConfigurationError, Unreachable
+from robson.domain.errors import ConfigurationError, RuleError, Unreachable
 from robson.domain.market import Tick
 from robson.emulator.market import offered
 from robson.emulator.process import parse_address
@@ -129,7 +129,14 @@ async def test_without_the_source_of_its_prices_there_are_only_the_candles_that_
         assert [row[4] for row in rows] == ["95000.00000000"]
 
 
-async def test_a_source_over_a_network_is_not_asked_what_it_has(tmp_path: Path) -> None:
+async def test_a_source_over_a_network_is_not_asked_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(symbol: str, _trade_id: int) -> None:
+        raise RuleError("unknown_symbol", symbol)
+
     with opened(tmp_path) as bench:
-        bench.feed.source = "binance"  # type: ignore[misc]
-        assert await offered(bench.feed, ["BTCUSDT", "XRPUSDT"]) == ["BTCUSDT", "XRPUSDT"]
+        monkeypatch.setattr(bench.feed, "trades_from", refuse)
+        assert await offered(bench.feed, [PAIR]) == []
+        monkeypatch.setattr(bench.feed, "source", "binance")
+        assert await offered(bench.feed, [PAIR]) == [PAIR]
