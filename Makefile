@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Extra arguments for pytest: make test ARGS="-k trailing"
 ARGS ?=
+# Which clients make witnesses runs, by name; --required: none is passed over for want of a network.
+WITNESSES ?=
 # How many lives make soak simulates.
 LIVES ?= 50000
 
@@ -31,8 +33,8 @@ soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task 
 	@$(RUN) tests.simulation.soak $(LIVES)
 	@ROBSON_TEST_CRASH_STRIDE=1 $(RUN) pytest -q tests/simulation/test_crashes.py
 
-witnesses: $(STAMP) ## five clients by others against the emulator (network and node the first time; kept in build/)
-	@$(RUN) tests.witnesses
+witnesses: $(STAMP) ## five clients by others against the emulator (network the first time; kept in build/)
+	@$(RUN) tests.witnesses $(WITNESSES)
 
 bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
 	@$(RUN) tests.bench.recovery

@@ -169,6 +169,9 @@ async def liquidations(call: Call) -> object:
     symbols = [call.parameters.symbol("isolatedSymbol")] if "isolatedSymbol" in call.parameters else None
     start = call.parameters.integer("startTime", 0)
     end = call.parameters.integer("endTime", call.exchange.now_ms())
+    for symbol in symbols or ():
+        await call.exchange.market.open(symbol)
+        call.exchange.read(symbol)
     rows: list[JsonObject] = []
     for symbol in symbols or [pair.symbol for pair in call.exchange.file.pairs()]:
         for record in call.exchange.file.liquidations(symbol, since_ms=start):

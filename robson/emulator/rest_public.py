@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from robson.domain.values import ZERO
-from robson.emulator import klines
+from robson.emulator import klines, reports
 from robson.emulator.endpoint import Call, Endpoint, public
 from robson.emulator.limits import API_WEIGHT_PER_MINUTE, ORDERS_PER_DAY, ORDERS_PER_TEN_SECONDS
 from robson.emulator.market import MarketTrade, Tape
@@ -107,21 +107,8 @@ async def day_ticker(call: Call) -> object:
 
 
 async def aggregate_trades(call: Call) -> object:
-    """Aggregate trades from an id, of a span of time, or the newest; each is one trade here."""
-    rows = await _trades(call)
-    return [
-        {
-            "a": trade.trade_id,
-            "p": amount(trade.price),
-            "q": amount(trade.quantity),
-            "f": trade.trade_id,
-            "l": trade.trade_id,
-            "T": trade.at_ms,
-            "m": trade.buyer_is_maker,
-            "M": True,
-        }
-        for trade in rows
-    ]
+    """Aggregate trades from an id, of a span of time, or the newest."""
+    return [reports.aggregate(trade) for trade in await _trades(call)]
 
 
 async def trades(call: Call) -> object:

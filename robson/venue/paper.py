@@ -84,18 +84,11 @@ class PaperVenue:
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters; Rejected `unknown_symbol` when the table does not have it."""
-
-        def look_up() -> Instrument:
-            try:
-                return builtin_instrument(symbol)
-            except RuleError as error:
-                raise Rejected(error.code, f"{error.message}; {error.hint}") from error
-
-        return await self._exchange(look_up)
+        return await self._exchange(lambda: _named_instrument(symbol))
 
     async def terms(self, symbol: str) -> PairTerms:
-        """Tier, fee and interest rates as configured."""
-        return await self._exchange(lambda: self._rules(known_instrument(symbol)).terms)
+        """Tier, fee and interest rates as configured; Rejected `unknown_symbol` when the table does not have it."""
+        return await self._exchange(lambda: self._rules(_named_instrument(symbol)).terms)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
@@ -236,3 +229,10 @@ class PaperVenue:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _named_instrument(symbol: str) -> Instrument:
+    try:
+        return builtin_instrument(symbol)
+    except RuleError as error:
+        raise Rejected(error.code, f"{error.message}; {error.hint}") from error
