@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -33,6 +34,9 @@ from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
+
+if TYPE_CHECKING:
+    from robson.venue.binance.client import Client
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
 LAST_ORDERS_SECONDS = 8.0
@@ -103,17 +107,19 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket)
+        await _serve(supervisor, desk, opened, _PaperMarket(market, paper), socket)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: Market, socket: Path) -> None:
+async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, market: Market, socket: Path) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
-        services.start_soon(_deliver, feed, market, supervisor.around.market.states)
+        if opened.exchange is not None:
+            services.start_soon(_keep, opened.exchange)
+        services.start_soon(_deliver, opened.feed, market, supervisor.around.market.states)
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
@@ -124,6 +130,13 @@ async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: M
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
         services.cancel_scope.cancel()
+
+
+async def _keep(client: "Client") -> None:
+    from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
+
+    async with keep(client):
+        await trio.sleep_forever()
 
 
 async def _open_door(
