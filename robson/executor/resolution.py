@@ -14,6 +14,7 @@ from robson.domain.errors import RateLimited, Rejected, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import ZERO, OrderSide, Role, Value, add_amounts
 from robson.executor import intents
+from robson.executor.news import News
 from robson.ports import Intent, OrderReport, Venue
 
 QUERY_TIMEOUT_SECONDS = 5.0
@@ -130,9 +131,11 @@ class Reach:
 class Resolver:
     """Asks the venue until it knows; an unreachable venue is asked again, for as long as it takes."""
 
-    def __init__(self, venue: Venue, reach: Reach | None = None) -> None:
+    def __init__(self, venue: Venue, reach: Reach | None = None, news: News | None = None) -> None:
+        """`news` of an order makes the next question about it come at once."""
         self._venue = venue
         self._reach = reach or Reach()
+        self._news = news or News()
 
     @property
     def reachable(self) -> bool:
@@ -153,7 +156,7 @@ class Resolver:
                 return Refused(stage="venue", code=code, message=f"the order ended {code} with nothing executed")
             if report.is_final and executed_in(trades) == report.executed:
                 return account_for(report, trades)
-            await trio.sleep(intents.backoff_seconds(failures))
+            await self._news.wait(report.client_order_id, intents.backoff_seconds(failures))
             failures += 1
             try:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
@@ -197,12 +200,26 @@ class Resolver:
                 await self._pause(error, failures, "order_not_read")
                 continue
             if report is not None:
-                outcome = await self.complete(report)
-                if isinstance(outcome, Executed) and order.role is Role.ENTRY:
-                    return await self._with_loan(outcome)
-                return outcome
+                return await self._outcome_of(intent, report)
             failures += 1
-            await trio.sleep(intents.backoff_seconds(failures))
+            await self._news.wait(order.client_order_id, intents.backoff_seconds(failures))
+
+    async def look(self, intent: Intent) -> Outcome | None:
+        """The outcome of an order that the venue shows already; None while it does not, or cannot be asked."""
+        order = intent.order
+        try:
+            with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                report = await self._venue.order(order.symbol, order.client_order_id)
+        except Exception as error:  # noqa: BLE001  nobody has to know yet: those who do ask for themselves
+            _log.debug("order_not_looked_at", symbol=order.symbol, error=str(error) or type(error).__name__)
+            return None
+        return None if report is None else await self._outcome_of(intent, report)
+
+    async def _outcome_of(self, intent: Intent, report: OrderReport) -> Outcome:
+        outcome = await self.complete(report)
+        if isinstance(outcome, Executed) and intent.order.role is Role.ENTRY:
+            return await self._with_loan(outcome)
+        return outcome
 
     async def _with_loan(self, executed: Executed) -> Executed:
         """The outcome with the loan made for it, which a queried order does not tell (Binance: only the reply does).
