@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 import trio
 
@@ -91,8 +92,13 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
 
 def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:
     feed = settings.feed
-    if settings.mode == "live":
-        raise ConfigurationError("mode was live, which this version cannot trade yet: only paper is there")
+    if settings.mode == "live" and feed.source is None:
+        # Nobody means invented prices when real orders are placed by them.
+        feed = msgspec.structs.replace(feed, source="binance")
+    if settings.mode == "live" and feed.source != "binance":
+        raise ConfigurationError(
+            f"mode was live with feed.source {feed.source}: orders on the exchange need its own prices, binance"
+        )
     if feed.price_source != "trade" and feed.source != "binance":
         raise ConfigurationError(f"feed.price_source was {feed.price_source}, which only binance gives")
     match feed.source:
