@@ -27,6 +27,11 @@ def orders(rig: LiveRig) -> list[Order]:
     return list(rig.exchange.file.orders("BTCUSDT", since_ms=0))
 
 
+def sizes(rig: LiveRig) -> list[Decimal]:
+    """What exits asked for, those that the exchange refused included."""
+    return [Decimal(row.data["quantity"]) for row in rig.journal.events() if row.type == "exit_order_placed"]
+
+
 def closed(rig: LiveRig, position_id: str) -> dict[str, str]:
     (event,) = [
         row.data for row in rig.journal.events() if row.type == "position_closed" and row.position_id == position_id
@@ -45,6 +50,7 @@ async def test_a_long_pays_its_fee_in_base_and_leaves_dust(tmp_path: Path, autoj
         entry, exit_ = orders(rig)
         assert (entry.ticket.side, entry.executed) == ("buy", Decimal("0.01534"))
         assert (exit_.ticket.side, exit_.executed) == ("sell", Decimal("0.01532"))
+        assert sizes(rig) == [exit_.executed]
         account = rig.exchange.read("BTCUSDT").account
         assert account.base.debt == account.quote.debt == 0
         assert account.base.free == Decimal("0.00000466")
@@ -66,6 +72,7 @@ async def test_a_short_buys_back_interest_and_fee_and_leaves_the_rest_of_a_step(
         entry, exit_ = orders(rig)
         assert (entry.ticket.side, entry.executed) == ("sell", Decimal("0.01534"))
         assert (exit_.ticket.side, exit_.executed) == ("buy", Decimal("0.01536"))
+        assert sizes(rig) == [exit_.executed]
         account = rig.exchange.read("BTCUSDT").account
         assert account.base.debt == account.quote.debt == 0
         assert account.base.free == Decimal("0.00000413")
