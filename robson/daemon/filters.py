@@ -1,4 +1,4 @@
-"""The venue's filters of each pair, read again every hour and after an order that they refused."""
+"""The venue's filters of each pair, read again every ten minutes and after an order that they refused."""
 
 import structlog
 import trio
@@ -7,9 +7,9 @@ from robson.daemon.surroundings import Surroundings
 from robson.domain.errors import RateLimited, RuleError, VenueError
 from robson.executor.intents import backoff_seconds
 
-REREAD_SECONDS = 3600.0
+REREAD_SECONDS = 600.0
 QUERY_TIMEOUT_SECONDS = 5.0
-# Then another refusal, or the next hour, asks again: other pairs wait behind this one.
+# Then another refusal, or the next round, asks again: other pairs wait behind this one.
 READS_MAX = 10
 # A filter that refuses the same order again and again is not asked for each time.
 AFTER_REREAD_SECONDS = 1.0
