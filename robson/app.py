@@ -17,6 +17,7 @@ from robson import __version__
 from robson.config import Settings
 from robson.control.server import serve
 from robson.daemon.desk import Desk
+from robson.daemon.listening import listen
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
@@ -30,7 +31,7 @@ from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
-from robson.venues import open_venue
+from robson.venues import OpenedVenue, open_venue
 
 if TYPE_CHECKING:
     from robson.venue.binance.client import Client
@@ -80,19 +81,21 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, opened, venue.market, socket)
+        await _serve(supervisor, desk, opened, venue, socket)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, market: Market, socket: Path) -> None:
+async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: OpenedVenue, socket: Path) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
         if opened.exchange is not None:
             services.start_soon(_keep, opened.exchange)
-        services.start_soon(_deliver, opened.feed, market, supervisor.around.market.states)
+        services.start_soon(_deliver, opened.feed, venue.market, supervisor.around.market.states)
+        if venue.user_events is not None:
+            services.start_soon(listen, supervisor, venue.user_events(executor.hint))
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)

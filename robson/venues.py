@@ -1,13 +1,15 @@
 """The venue of each mode, opened for the composition root: the paper account with its file, or the exchange."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 import msgspec
 
 from robson.config import Settings
+from robson.daemon.listening import UserEvents
 from robson.domain.errors import ConfigurationError
 from robson.domain.market import Tick
 from robson.feed.fanout import FanOut
@@ -19,10 +21,14 @@ from robson.venue.settings import PaperSettings
 
 @dataclass(frozen=True)
 class OpenedVenue:
-    """A venue, and where the feed has to deliver its ticks for it."""
+    """A venue, and where the feed has to deliver its ticks for it.
+
+    `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id.
+    """
 
     venue: Venue
     market: Market
+    user_events: Callable[[Callable[[str], None]], UserEvents] | None = None
 
 
 class PaperMarket:
@@ -49,7 +55,7 @@ def open_venue(settings: Settings, opened: OpenedFeed, market: FanOut, *, state:
     Raises ConfigurationError when the settings cannot be obeyed, StorageError when the paper account cannot be used.
     """
     if settings.mode == "live":
-        yield _live(opened, market)
+        yield _live(settings, opened, market)
         return
     paper = PaperVenue.open(
         state / "paper-account.db",
@@ -64,15 +70,24 @@ def open_venue(settings: Settings, opened: OpenedFeed, market: FanOut, *, state:
         paper.close()
 
 
-def _live(opened: OpenedFeed, market: FanOut) -> OpenedVenue:
+def _live(settings: Settings, opened: OpenedFeed, market: FanOut) -> OpenedVenue:
     # A daemon on paper need not pay for the libraries of a network.
+    from robson.feed.binance.user import UserStream  # noqa: PLC0415
+    from robson.feed.binance.wire import open_socket  # noqa: PLC0415
+    from robson.venue.binance.listen_token import ListenTokens  # noqa: PLC0415
     from robson.venue.binance.venue import BinanceVenue  # noqa: PLC0415
 
     if opened.exchange is None:
         raise ConfigurationError(
             f"mode was live with feed.source {opened.feed.source}: orders on the exchange need its own prices, binance"
         )
-    return OpenedVenue(BinanceVenue(opened.exchange, opened.clock), market)
+    tokens = ListenTokens(opened.exchange)
+
+    def user_events(hint: Callable[[str], None]) -> UserEvents:
+        url = settings.binance.ws_api_url
+        return UserStream(url, tokens, hint, connect=open_socket, random=SystemRandom().random)
+
+    return OpenedVenue(BinanceVenue(opened.exchange, opened.clock), market, user_events)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:
