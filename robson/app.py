@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LAST_ORDERS_SECONDS = 8.0
 FEED_RESTART_SECONDS = 5.0
 DOOR_RETRY_SECONDS = 1.0
+# An exchange that has not told its time by then is said to be out of reach.
+REACH_SECONDS = 3.0
 
 _log = structlog.get_logger("robson")
 
@@ -112,6 +114,14 @@ async def _keep(client: "Client") -> None:
     from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
 
     async with keep(client):
+        await trio.sleep(REACH_SECONDS)
+        if client.is_clock_doubtful:
+            _log.warning(
+                "exchange_out_of_reach",
+                address=client.address,
+                what="there are no prices: nothing enters, and no stop is watched, until it answers",
+                hint="to try things out without a network: robson run --feed synthetic",
+            )
         await trio.sleep_forever()
 
 
