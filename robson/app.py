@@ -25,6 +25,7 @@ from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
 from robson.executor.executor import Executor
+from robson.executor.reach import keep_asking
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
@@ -95,6 +96,8 @@ async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: 
     async with trio.open_nursery() as services:
         if opened.exchange is not None:
             services.start_soon(_keep, opened.exchange)
+        if venue.admit is not None:
+            services.start_soon(keep_asking, executor.reach, venue.admit)
         services.start_soon(_deliver, opened.feed, venue.market, supervisor.around.market.states)
         if venue.user_events is not None:
             services.start_soon(listen, supervisor, venue.user_events(executor.hint))

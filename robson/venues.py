@@ -1,6 +1,6 @@
 """The venue of each mode, opened for the composition root: the paper account with its file, or the exchange."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ from robson.venue.settings import PaperSettings
 
 @dataclass(frozen=True)
 class OpenedVenue:
-    """A venue, and where the feed has to deliver its ticks for it.
+    """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders.
 
     `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id.
     """
 
     venue: Venue
     market: Market
+    admit: Callable[[], Awaitable[None]] | None = None
     user_events: Callable[[Callable[[str], None]], UserEvents] | None = None
 
 
@@ -87,7 +88,8 @@ def _live(settings: Settings, opened: OpenedFeed, market: FanOut) -> OpenedVenue
         url = settings.binance.ws_api_url
         return UserStream(url, tokens, hint, connect=open_socket, random=SystemRandom().random)
 
-    return OpenedVenue(BinanceVenue(opened.exchange, opened.clock), market, user_events)
+    venue = BinanceVenue(opened.exchange, opened.clock)
+    return OpenedVenue(venue, market, venue.admit, user_events)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

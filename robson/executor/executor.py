@@ -11,11 +11,12 @@ import structlog
 import trio
 
 from robson.domain.account import PairAccount
-from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
+from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
 from robson.executor.news import News
-from robson.executor.resolution import Outcome, Reach, Refused, Resolver
+from robson.executor.reach import Reach
+from robson.executor.resolution import Outcome, Refused, Resolver
 from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
@@ -230,6 +231,7 @@ class Executor:
             timestamp_ms=sent.timestamp_ms,
             receive_window_ms=sent.receive_window_ms,
         )
+        refusal: VenueError | None = None
         try:
             with trio.fail_after(REPLY_TIMEOUT_SECONDS):
                 answer.report = await self._venue.place(request)
@@ -237,15 +239,16 @@ class Executor:
             answer.doubt(str(error) or f"no answer within {REPLY_TIMEOUT_SECONDS:g} s")
             return
         except (Unreachable, RateLimited) as error:
-            answer.failure = error
+            answer.failure = refusal = error
         except Rejected as error:
+            refusal = error
             stage = "margin" if error.code in MARGIN_CODES else "venue"
             answer.outcome = Refused(stage=stage, code=error.code, message=error.text)
         except Exception as error:  # noqa: BLE001  an adapter's fault says nothing about what the venue did
             _log.exception("venue_adapter_failed", symbol=order.symbol)
             answer.doubt(f"the venue adapter failed: {error!r}")
             return
-        self.reach.placed = not isinstance(answer.failure, Unreachable)
+        self.reach.hear_order(refusal)
         race.cancel()
 
 

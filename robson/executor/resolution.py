@@ -1,6 +1,6 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -10,11 +10,12 @@ import structlog
 import trio
 
 from robson.domain.account import InterestCharge, PairAccount, Trade
-from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.errors import Fatal, RateLimited, Rejected, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import ZERO, OrderSide, Role, Value, add_amounts
 from robson.executor import intents
 from robson.executor.news import News
+from robson.executor.reach import Reach
 from robson.ports import Intent, OrderReport, Venue
 
 QUERY_TIMEOUT_SECONDS = 5.0
@@ -88,44 +89,6 @@ class Knowledge(Protocol):
 
     def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
         """Whether the account holds what it would hold if the order had executed."""
-
-
-class Reach:
-    """Whether the venue answered the last time: an order that was placed, and a question about one.
-
-    `on_change` is called whenever the answer to "is it in reach?" changes.
-    """
-
-    def __init__(self) -> None:
-        self.on_change: Callable[[], None] = lambda: None
-        self._placed = self._asked = True
-
-    def __bool__(self) -> bool:
-        return self._placed and self._asked
-
-    @property
-    def placed(self) -> bool:
-        """The last order was answered, or refused by the venue itself."""
-        return self._placed
-
-    @placed.setter
-    def placed(self, answered: bool) -> None:
-        before, self._placed = bool(self), answered
-        self._tell(before)
-
-    @property
-    def asked(self) -> bool:
-        """The last question was answered."""
-        return self._asked
-
-    @asked.setter
-    def asked(self, answered: bool) -> None:
-        before, self._asked = bool(self), answered
-        self._tell(before)
-
-    def _tell(self, before: bool) -> None:
-        if bool(self) is not before:
-            self.on_change()
 
 
 class Resolver:
@@ -266,7 +229,9 @@ class Resolver:
         return too_long
 
     async def _pause(self, error: Exception, failures: int, what: str) -> None:
-        self.reachable = False
+        self._reach.asked = False
+        if isinstance(error, (Fatal, RateLimited)):
+            self._reach.hear_account(error)
         pause = intents.backoff_seconds(failures)
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after_seconds)
