@@ -88,7 +88,7 @@ class Delivery:
             _log.warning("missed_trades_not_read", symbol=lane.symbol, error=str(error) or "no answer")
             return
         if newest is not None and lane.is_open:
-            self._take(lane, newest)
+            self._take(lane, _backfilled(newest))
 
     def give(self, lane: Lane, ticks: Iterable[Tick]) -> None:
         """Let the market observe what is due, but for what the filter holds back."""
@@ -134,7 +134,7 @@ class Delivery:
                 await trio.sleep(_LAG_SECONDS)
                 continue
             assert page[-1].trade_id is not None
-            found += page
+            found += map(_backfilled, page)
             first = page[-1].trade_id + 1
         return found
 
@@ -142,3 +142,7 @@ class Delivery:
         _log.warning("trades_missing", symbol=lane.symbol, reason=reason)
         self._market.interrupted(lane.symbol, reason)
         self.give(lane, lane.sequence.give_up())
+
+
+def _backfilled(tick: Tick) -> Tick:
+    return msgspec.structs.replace(tick, backfilled=True)
