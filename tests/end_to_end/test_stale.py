@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.emulator import PAIR
-from tests.end_to_end.test_live import Rehearsal, rehearsing
+from tests.end_to_end.rehearsal import Rehearsal, rehearsing
 
 # Bid and ask are a thousandth away from the last price.
 SPREAD = {"ROBSON_PAPER_SPREAD_BPS": "20"}
-QUICK = {"stale_after_seconds": "1", "poll_seconds": "0.2"}
 
 
 def refuses_to_enter(live: Rehearsal, side: str) -> bool:
@@ -32,7 +31,9 @@ def refuses_to_enter(live: Rehearsal, side: str) -> bool:
 def test_a_stop_is_left_on_a_silent_stream_and_on_its_own_side_of_the_book(
     tmp_path: Path, side: str, price_source: str, is_mute: bool
 ) -> None:
-    with rehearsing(tmp_path, env=SPREAD, price_source=f'"{price_source}"', **QUICK) as live:
+    with rehearsing(
+        tmp_path, env=SPREAD, price_source=f'"{price_source}"', stale_after_seconds="1", poll_seconds="0.2"
+    ) as live:
         position_id, sign = live.entered(side), 1 if side == "long" else -1
         if is_mute:
             live.emulator.arm("mute", times=0)

@@ -1,12 +1,11 @@
 """The user's own events with real processes: they hurry what a lost reply delays, and their death changes nothing."""
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.emulator import PAIR
-from tests.end_to_end.test_live import Rehearsal, rehearsing
+from tests.end_to_end.rehearsal import Rehearsal, rehearsing
 
 # Longer than any test waits.
 NEVER_SECONDS = 600
@@ -23,19 +22,12 @@ def was_in_doubt(live: Rehearsal, position_id: str) -> bool:
     )
 
 
-def signal(live: Rehearsal, position_id: str) -> None:
-    """A signal at the present price, its stop 3 % away."""
-    entry = Decimal(live.daemon.price(PAIR))
-    stop = str((entry * Decimal("0.97")).quantize(Decimal("0.01")))
-    assert live.daemon.ok("signal", position_id=position_id, entry_price=str(entry), stop_price=stop)["accepted"]
-
-
 def enter_by_news(live: Rehearsal, listening: int) -> str:
     """An entry whose reply never comes and which is known all the same, without ever having been in doubt."""
     position_id = live.daemon.arm(PAIR, "long")
     live.daemon.wait_until(lambda: subscriptions(live) >= listening, "the user's events to be listened to")
     live.emulator.arm("late_reply", seconds=NEVER_SECONDS)
-    signal(live, position_id)
+    live.signal(position_id)
     live.daemon.wait_event("entry_filled", position_id=position_id)
     assert not was_in_doubt(live, position_id)
     return position_id
@@ -54,12 +46,9 @@ def test_with_the_stream_alive_nothing_is_in_doubt_and_with_it_dead_the_position
         if death != "user_mute":
             live.emulator.arm(death)
         live.emulator.arm("drop_reply")
-        stop = Decimal(live.daemon.position(first)["trailing_stop"])
-        live.emulator.trade_at((stop - 100).quantize(Decimal("0.01")))
+        live.cross(first)
         assert live.closed(first)["exit_reason"] == "trailing_stop"
         assert was_in_doubt(live, first)
-        live.assert_flat()
-        live.assert_books_agree()
         if death == "user_mute":
             return
         # It comes back by itself.
@@ -67,5 +56,4 @@ def test_with_the_stream_alive_nothing_is_in_doubt_and_with_it_dead_the_position
         second = enter_by_news(live, listening=2)
         live.daemon.ok("close", position_id=second)
         live.closed(second)
-        live.assert_flat()
         assert live.daemon.stop() == 0
