@@ -73,3 +73,14 @@ def test_a_journal_knows_its_mode(tmp_path: Path) -> None:
         live.daemon.launch()
         assert live.daemon.running.wait(30) == 74
         assert "live" in live.daemon.tail()
+
+
+def test_neighbours_on_a_pair_and_the_last_one_out(tmp_path: Path) -> None:
+    with rehearsing(tmp_path) as live:
+        first, second = live.entered(), live.entered()
+        assert live.daemon.ok("close", position_id=first)["outcome"] == "closed"
+        assert live.daemon.position(second)["state"] == "Active"
+        held = Decimal(live.emulator.account()["baseAsset"]["free"])
+        assert held >= Decimal(live.daemon.position(second)["quantity"]) * Decimal("0.999")
+        live.cross(second)
+        live.closed(second)

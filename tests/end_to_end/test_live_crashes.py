@@ -124,7 +124,9 @@ def test_a_wrong_key_shows_at_once_and_keeps_no_stop_from_being_watched(tmp_path
         refused = live.daemon.error("arm", symbol="ETHUSDT", side="long", strategy="signal")
         assert (refused["code"], refused["retryable"]) == ("venue_rejected", False)
         live.cross(position_id)
-        live.until(position_id, "Exiting")
+        # Killed before the refusal is known, the exit would be in doubt, until the clock fence.
+        assert live.daemon.wait_event("exit_refused", position_id=position_id)["data"]["code"] == "-1022"
+        assert live.daemon.position(position_id)["state"] == "Exiting"
         live.daemon.kill()
         live.daemon.arguments = right
         live.daemon.start()

@@ -63,6 +63,7 @@ def test_an_entry_whose_answer_does_not_come(live: Rehearsal, fault: str, side: 
         ("late", "long"),
         ("html_403", "long"),
         ("limit_429", "short"),
+        ("ban_418", "long"),
     ],
 )
 def test_an_exit_whose_answer_does_not_come(live: Rehearsal, fault: str, side: str) -> None:
