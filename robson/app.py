@@ -17,6 +17,7 @@ from robson import __version__
 from robson.config import Settings
 from robson.control.server import serve
 from robson.daemon.desk import Desk
+from robson.daemon.listening import listen
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 LAST_ORDERS_SECONDS = 8.0
 FEED_RESTART_SECONDS = 5.0
 DOOR_RETRY_SECONDS = 1.0
+# An exchange that has not told its time by then is said to be out of reach.
+REACH_SECONDS = 3.0
 
 _log = structlog.get_logger("robson")
 
@@ -96,6 +99,8 @@ async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: 
         if venue.admit is not None:
             services.start_soon(keep_asking, executor.reach, venue.admit)
         services.start_soon(_deliver, opened.feed, venue.market, supervisor.around.market.states)
+        if venue.user_events is not None:
+            services.start_soon(listen, supervisor, venue.user_events(executor.hint))
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
@@ -112,6 +117,14 @@ async def _keep(client: "Client") -> None:
     from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
 
     async with keep(client):
+        await trio.sleep(REACH_SECONDS)
+        if client.is_clock_doubtful:
+            _log.warning(
+                "exchange_out_of_reach",
+                address=client.address,
+                what="there are no prices: nothing enters, and no stop is watched, until it answers",
+                hint="to try things out without a network: robson run --feed synthetic",
+            )
         await trio.sleep_forever()
 
 

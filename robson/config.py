@@ -68,8 +68,9 @@ class Account(Section):
 class Feed(Section):
     """Where prices come from; `file`, `symbol` and `speed` serve replay, `seed` and `speed` synthetic.
 
-    No source means the default one, which the daemon names at start. `poll_seconds` and `off_market_*` serve binance: a
-    print further from the market than `off_market_percent` (0: never) is held back for so many prints or seconds.
+    No source means binance for the daemon, and synthetic for the emulator. `poll_seconds` and `off_market_*` serve
+    binance: a print further from the market than `off_market_percent` (0: never) is held back for so many prints or
+    seconds.
     """
 
     source: Literal["binance", "synthetic", "replay"] | None = None

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 import msgspec
 
 from robson.config import Settings
+from robson.daemon.listening import UserEvents
 from robson.domain.errors import ConfigurationError
 from robson.domain.market import Tick
 from robson.feed.fanout import FanOut
@@ -19,11 +21,15 @@ from robson.venue.settings import PaperSettings
 
 @dataclass(frozen=True)
 class OpenedVenue:
-    """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders."""
+    """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders.
+
+    `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id.
+    """
 
     venue: Venue
     market: Market
     admit: Callable[[], Awaitable[None]] | None = None
+    user_events: Callable[[Callable[[str], None]], UserEvents] | None = None
 
 
 class PaperMarket:
@@ -50,7 +56,7 @@ def open_venue(settings: Settings, opened: OpenedFeed, market: FanOut, *, state:
     Raises ConfigurationError when the settings cannot be obeyed, StorageError when the paper account cannot be used.
     """
     if settings.mode == "live":
-        yield _live(opened, market)
+        yield _live(settings, opened, market)
         return
     paper = PaperVenue.open(
         state / "paper-account.db",
@@ -65,16 +71,25 @@ def open_venue(settings: Settings, opened: OpenedFeed, market: FanOut, *, state:
         paper.close()
 
 
-def _live(opened: OpenedFeed, market: FanOut) -> OpenedVenue:
+def _live(settings: Settings, opened: OpenedFeed, market: FanOut) -> OpenedVenue:
     # A daemon on paper need not pay for the libraries of a network.
+    from robson.feed.binance.user import UserStream  # noqa: PLC0415
+    from robson.feed.binance.wire import open_socket  # noqa: PLC0415
+    from robson.venue.binance.listen_token import ListenTokens  # noqa: PLC0415
     from robson.venue.binance.venue import BinanceVenue  # noqa: PLC0415
 
     if opened.exchange is None:
         raise ConfigurationError(
             f"mode was live with feed.source {opened.feed.source}: orders on the exchange need its own prices, binance"
         )
+    tokens = ListenTokens(opened.exchange)
+
+    def user_events(hint: Callable[[str], None]) -> UserEvents:
+        url = settings.binance.ws_api_url
+        return UserStream(url, tokens, hint, connect=open_socket, random=SystemRandom().random)
+
     venue = BinanceVenue(opened.exchange, opened.clock)
-    return OpenedVenue(venue, market, venue.admit)
+    return OpenedVenue(venue, market, venue.admit, user_events)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

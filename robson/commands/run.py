@@ -5,9 +5,8 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import structlog
 import trio
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 EXIT_STORAGE = 74
 EXIT_CONFIGURATION = 78
+# Whoever wants invented prices has to say so.
+DEFAULT_SOURCE: Literal["binance"] = "binance"
 
 _log = structlog.get_logger("robson")
 
@@ -34,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", metavar="PATH", help="the control socket")
     parser.add_argument("--credentials-dir", metavar="DIR", help="where the exchange's keys are, one file each")
     parser.add_argument("--mode", metavar="MODE", help="paper (default) or live")
-    parser.add_argument("--feed", metavar="SOURCE", help="binance, synthetic or replay")
+    parser.add_argument(
+        "--feed", metavar="SOURCE", help="binance (default: public prices, no key), synthetic or replay"
+    )
     parser.add_argument("--file", metavar="FILE", help="what replay plays")
     parser.add_argument("--symbol", metavar="SYMBOL", help="the pair of a replay file whose name does not tell it")
     parser.add_argument("--speed", metavar="N", help='tape seconds per second, or "max"')
@@ -92,16 +95,14 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
 
 def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:
     feed = settings.feed
-    if settings.mode == "live" and feed.source is None:
-        # Nobody means invented prices when real orders are placed by them.
-        feed = msgspec.structs.replace(feed, source="binance")
-    if settings.mode == "live" and feed.source != "binance":
+    source = feed.source or DEFAULT_SOURCE
+    if settings.mode == "live" and source != "binance":
         raise ConfigurationError(
-            f"mode was live with feed.source {feed.source}: orders on the exchange need its own prices, binance"
+            f"mode was live with feed.source {source}: orders on the exchange need its own prices, binance"
         )
-    if feed.price_source != "trade" and feed.source != "binance":
+    if feed.price_source != "trade" and source != "binance":
         raise ConfigurationError(f"feed.price_source was {feed.price_source}, which only binance gives")
-    match feed.source:
+    match source:
         case "replay":
             if not feed.file:
                 raise ConfigurationError("feed.source was replay without feed.file: name what to play (--file)")
@@ -116,13 +117,6 @@ def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials
             clock = RunClock()
             client = make_client(settings.binance, credentials, clock)
             return OpenedFeed(open_prices(feed, settings.binance, client), clock, None, client)
-        case None:
-            print(
-                "robson: NO REAL PRICES: no feed was chosen, the market is SYNTHETIC (--feed replay plays a recording)",
-                file=sys.stderr,
-            )
-            _log.warning("synthetic_prices", reason="no feed was chosen; these are not real prices")
-            return _open_synthetic(feed, state)
 
 
 def _open_synthetic(feed: config.Feed, state: Path) -> OpenedFeed:

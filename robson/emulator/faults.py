@@ -26,6 +26,7 @@ REQUEST_FAULTS = {
 }
 SWITCHES = {
     "query_lag": "orders and trades younger than `seconds` are not found",
+    "user_mute": "no event of any account is told, while its subscriptions go on",
     "underfunded_fill": "an underfunded market buy executes as far as the money goes instead of being refused",
 }
 STREAM_FAULTS = {
@@ -35,6 +36,7 @@ STREAM_FAULTS = {
     "reorder": "the next `times` pairs of trades change places",
     "cut": "every market stream ends at once",
     "shutdown": "serverShutdown is announced, the streams end after `seconds`",
+    "user_cut": "every connection to the WebSocket API ends at once",
     "token_expiry": "every listenToken and its subscriptions end at once",
 }
 ONLY_ORDERS = {"late", "loan_without_order", "repay_fails", "partial"}

@@ -191,6 +191,8 @@ class Doors(StreamActions):
                 for session in self._api_sessions:
                     session.announce_shutdown()
                 self._exchange.later(fault.length_seconds, self._cut_everything)
+            case "user_cut":
+                self._cut_api()
             case "token_expiry":
                 self._exchange.end_tokens()
             case "mute" if fault.length_seconds > 0:
@@ -205,6 +207,9 @@ class Doors(StreamActions):
 
     def _cut_everything(self) -> None:
         self._streams.cut_all()
+        self._cut_api()
+
+    def _cut_api(self) -> None:
         for socket in list(self._api_sockets):
             socket.cut()
 

@@ -212,6 +212,7 @@ class Executor:
             while (outcome := await self._resolver.look(sent)) is None:
                 looks += 1
                 await self._news.wait(sent.order.client_order_id, intents.backoff_seconds(looks))
+            _log.info("order_known_by_news", symbol=sent.order.symbol, role=sent.order.role.value)
             answer.outcome = outcome
             self.reach.placed = True
             race.cancel()

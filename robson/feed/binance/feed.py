@@ -166,13 +166,15 @@ class BinanceFeed:
 
     def _on_frame(self, frame: codec.Frame) -> None:
         delivery = self._delivery
-        match frame:
-            case Tick() if delivery is not None and (lane := self._lanes.get(frame.symbol)) is not None:
-                delivery.take_trade(lane, frame)
-            case codec.BookTop() if delivery is not None and (lane := self._lanes.get(frame.symbol)) is not None:
-                delivery.take_top(lane, frame)
-            case _:
-                pass  # of a symbol that was just given back, or of no use here
+        if delivery is None or not isinstance(frame, codec.BookTop if self._is_book else Tick):
+            return
+        lane = self._lanes.get(frame.symbol)
+        if lane is None:
+            return  # of a symbol that was just given back
+        if isinstance(frame, Tick):
+            delivery.take_trade(lane, frame)
+        else:
+            delivery.take_top(lane, frame)
 
     def _on_change(self, lost: str | None) -> None:
         delivery = self._delivery

@@ -174,6 +174,7 @@ class _UserLine(Connection):
         # Without a number it may be any of them: asking again for one that still stands only prolongs it.
         for symbol, number in list(self.subscribed.items()):
             if subscription_id is None or number in {None, subscription_id}:
+                del self.subscribed[symbol]
                 self._ended[symbol].set()
 
     async def _keep_all(self, socket: Socket) -> None:
@@ -232,6 +233,8 @@ class _UserLine(Connection):
             del self._answers[request_id]
         if isinstance(answer, RequestRefused):
             raise _Unsubscribed(f"the exchange refused it with {answer.code}: {answer.message}")
+        if symbol not in self.subscribed:
+            _log.info("user_events_subscribed", symbol=symbol)
         self.subscribed[symbol] = answer.subscription_id
         ends = [at for at in (token.expires_at, answer.expires_at) if at is not None]
         return min(ends) if ends else None

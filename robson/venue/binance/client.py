@@ -79,6 +79,11 @@ class Client:
         await self._writes.aclose()
 
     @property
+    def address(self) -> str:
+        """Whom it asks."""
+        return str(self._base)
+
+    @property
     def server_clock(self) -> ServerClock:
         """What is known of the venue's clock."""
         return self._server_clock

@@ -49,7 +49,7 @@ class Endpoint(Value):
 
     @property
     def is_write(self) -> bool:
-        """Whether a call of it moves money."""
+        """Whether a call of it changes something at the exchange: it is sent once, as a form."""
         return self.method != "GET"
 
     @property

@@ -160,6 +160,27 @@ async def test_nothing_is_entered_on_a_stale_price(autojump_clock: object, begin
         assert "stale" in f"{result.reason.code} {result.reason.message}"
 
 
+async def test_what_rest_tells_does_not_make_a_mute_stream_fresh(autojump_clock: object, begin: Begin) -> None:
+    here = begin()
+    async with here.rig.running():
+        position_id = await here.active()
+        here.exchange.open_lines[0].is_mute = here.exchange.greets_mute = True
+        for second in range(60):
+            here.price(str(95001 + second))
+            await trio.sleep(1)
+            assert here.rig.market.is_stale("BTCUSDT") is (second + 1.5 > STALE)
+        # Connection after connection is mute; the trades are read all the same, and the stop has followed them.
+        assert len(here.exchange.lines) > 2
+        assert here.stop(position_id) > Decimal(93500)
+        assert here.rig.events().count("feed_stale") == 1
+        assert "feed_recovered" not in here.rig.events()
+        here.exchange.greets_mute = here.exchange.open_lines[0].is_mute = False
+        here.price("95100")
+        await trio.sleep(1)
+        assert here.rig.events().count("feed_recovered") == 1
+        assert not here.rig.market.is_stale("BTCUSDT")
+
+
 async def test_moves_of_a_stop_on_the_book_are_written(autojump_clock: object, begin: Begin) -> None:
     here = begin(price_source="book")
     async with here.rig.running():
