@@ -76,7 +76,8 @@ class Exchange:
 
     def now_ms(self) -> int:
         """The exchange's clock, milliseconds since the epoch."""
-        return to_ms(self.clock.now())
+        ahead = self.faults.switch("clock_ahead")
+        return to_ms(self.clock.now()) + (round(1000 * ahead.length_seconds) if ahead is not None else 0)
 
     def rules(self, instrument: Instrument) -> PairRules:
         """The pair's rules: those of the paper venue, with the lending limits of one tier."""

@@ -27,6 +27,9 @@ REQUEST_FAULTS = {
 SWITCHES = {
     "query_lag": "orders and trades younger than `seconds` are not found",
     "underfunded_fill": "an underfunded market buy executes as far as the money goes instead of being refused",
+    "clock_ahead": "its clock is `seconds` ahead",
+    "withdrawals": "the API key may withdraw, from any address",
+    "pair_disabled": "every isolated account is disabled",
 }
 STREAM_FAULTS = {
     "mute": "no frame for `seconds`, pings go on (0: until cleared)",
@@ -39,7 +42,15 @@ STREAM_FAULTS = {
 }
 ONLY_ORDERS = {"late", "loan_without_order", "repay_fails", "partial"}
 LONGEST_SECONDS = 86_400
-_SECONDS = {"late": 1.0, "late_reply": 3.0, "limit_429": 2.0, "ban_418": 120.0, "query_lag": 2.0, "shutdown": 5.0}
+_SECONDS = {
+    "late": 1.0,
+    "late_reply": 3.0,
+    "limit_429": 2.0,
+    "ban_418": 120.0,
+    "query_lag": 2.0,
+    "clock_ahead": 3.0,
+    "shutdown": 5.0,
+}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,6 +29,8 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     for endpoint in endpoints
 }
 PATHS = {path for _, path in ENDPOINTS}
+# These look at their parameters first, and at this fault themselves.
+_REFUSE_LATER = {ORDER, "POST /sapi/v1/margin/borrow-repay"}
 FORM = "application/x-www-form-urlencoded"
 
 _log = structlog.get_logger("robson.emulator")
@@ -86,6 +88,9 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
 
 async def _answered(endpoint: Endpoint, call: Call, headers: Mapping[str, str]) -> Reply:
     """What the exchange says, a refusal as well: either may be lost on its way."""
+    refuse = call.plan.get("refuse")
+    if refuse is not None and endpoint.name not in _REFUSE_LATER:
+        return _refused(Refused(refuse.code, refuse.text), headers)
     try:
         return Reply(value=await endpoint.answer(call), headers=headers)
     except Refused as error:
