@@ -87,3 +87,6 @@ INDEX_PRICE = Endpoint(
     method="GET", path="/sapi/v1/margin/priceIndex", limit=Limit.IP, weight=10, security=Security.KEY
 )
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)
+BNB_BURN = Endpoint(method="GET", path="/sapi/v1/bnbBurn", limit=Limit.IP, weight=1)
+# Its answer is a secret: whoever has the token hears the account's events.
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1)
