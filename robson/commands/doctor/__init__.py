@@ -1,4 +1,4 @@
-"""Looks at the disk, the keys, the exchange and the machine, says whether all is ready to trade, and changes nothing."""
+"""Looks at disk, keys, exchange and machine, says whether all is ready to trade, and changes nothing."""
 
 import argparse
 import os
