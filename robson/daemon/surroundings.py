@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
+import structlog
 import trio
 
 from robson.clock import process_age_seconds
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
-from robson.domain.account import PairAccount, PairTerms
+from robson.domain.account import Credit, PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
@@ -27,6 +28,8 @@ from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
 from robson.ports import Clock, Venue
 
+_log = structlog.get_logger("robson.position")
+
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 
@@ -38,6 +41,9 @@ ACCOUNT_LAG_SECONDS = 60.0
 class AccountBehind(VenueError):
     """The venue's account lags behind its own trades: nothing may be concluded from it yet."""
 
+
+# An entry does without the venue's word on loans rather than wait longer for it.
+CREDIT_SECONDS = 2.0
 
 # An account read that is older than this decides nothing, although no fill of ours has changed it.
 READ_AGE_MAX_SECONDS = 120.0
@@ -113,6 +119,15 @@ class Surroundings:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What the venue would lend now, and the index price; nothing of both where it does not say so soon."""
+        with trio.move_on_after(CREDIT_SECONDS):
+            try:
+                return await self.venue.credit(symbol, side)
+            except VenueError as error:
+                _log.warning("credit_not_read", symbol=symbol, error=str(error))
+        return Credit()
 
     def heard_at(self, venue_time: datetime) -> datetime:
         """A moment of the venue's clock as the run's own tells it: the two need not agree."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.daemon import PATIENCE_SECONDS, environment
-from tests.end_to_end.test_emulator import Emulator
+from tests.end_to_end.emulator import Emulator
 
 
 class Clinic:
