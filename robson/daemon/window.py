@@ -83,9 +83,7 @@ class Window:
             ),
             "copies": _copies(around.record.twin),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
-            "venue": give.Check(
-                ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
-            ),
+            "venue": give.Check(ok=around.executor.reachable, detail=around.executor.reach.trouble or "answering"),
             "monitors": give.Check(
                 ok=not unwatched,
                 detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",

@@ -15,6 +15,7 @@ from robson.config import Settings
 from robson.domain.errors import VenueError
 from robson.ports.clock import Clock
 from robson.venue.binance.credentials import Credentials
+from robson.venue.binance.listen_token import ListenTokens
 from robson.venue.binance.opening import open_binance
 from robson.venue.binance.survey import Survey
 from robson.venue.binance.venue import BinanceVenue
@@ -132,7 +133,7 @@ class _Visit:
         symbol = (self._symbols or (BUSY_PAIR,))[0]
         address = self._settings.binance.ws_api_url
         try:
-            token = await self._survey.listen_token(symbol)
+            token = await ListenTokens(self._venue.client).listen_token(symbol)
         except VenueError as error:
             refused = streams.Listening(address=address, fault=f"no listenToken: {error}")
             return streams.judge_user(refused, symbol, LISTEN_SECONDS)

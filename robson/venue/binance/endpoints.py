@@ -39,19 +39,18 @@ class Security(Enum):
 
 
 class Endpoint(Value):
-    """One endpoint; `weight` is an ordinary call's, `is_harmless` says that a POST moves nothing."""
+    """One endpoint; `weight` is an ordinary call's."""
 
     method: str
     path: str
     limit: Limit
     weight: int
     security: Security = Security.SIGNED
-    is_harmless: bool = False
 
     @property
     def is_write(self) -> bool:
         """Whether a call of it moves money."""
-        return self.method != "GET" and not self.is_harmless
+        return self.method != "GET"
 
     @property
     def bucket(self) -> str:
@@ -94,4 +93,4 @@ INDEX_PRICE = Endpoint(
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)
 BNB_BURN = Endpoint(method="GET", path="/sapi/v1/bnbBurn", limit=Limit.IP, weight=1)
 # Its answer is a secret: whoever has the token hears the account's events.
-LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1, is_harmless=True)
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1)

@@ -1,4 +1,4 @@
-"""What only a check-up asks of the exchange: how an account stands, what is paid in BNB, and a listenToken."""
+"""What only a check-up asks of the exchange: how an account stands, and what is paid in BNB."""
 
 from decimal import Decimal
 from typing import Any
@@ -7,7 +7,6 @@ from robson.domain.values import Value
 from robson.venue.binance import endpoints
 from robson.venue.binance.client import Client
 from robson.venue.binance.reading import Fields
-from robson.venue.binance.secret import Secret
 from robson.venue.binance.weights import Priority
 
 
@@ -39,15 +38,6 @@ class Survey:
     async def burns_bnb(self) -> tuple[bool, bool]:
         """Whether fees and whether interest are paid in BNB."""
         return await self._client.call(endpoints.BNB_BURN, [], burns, priority=Priority.BOOKKEEPING)
-
-    async def listen_token(self, symbol: str) -> Secret:
-        """A fresh token for the events of the pair's isolated account."""
-        return await self._client.call(
-            endpoints.LISTEN_TOKEN,
-            [("symbol", symbol), ("isIsolated", "true")],
-            lambda document: Secret(Fields(document, "userListenToken").text("token").encode()),
-            priority=Priority.BOOKKEEPING,
-        )
 
 
 def standing(document: Any, symbol: str) -> Standing | None:

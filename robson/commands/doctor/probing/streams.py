@@ -8,7 +8,7 @@ from robson.commands.doctor.judging.streams import Listening
 from robson.domain.market import Tick
 from robson.feed.binance import codec, user_codec
 from robson.feed.binance.wire import SocketLost, open_socket
-from robson.venue.binance.secret import Secret
+from robson.venue.binance.listen_token import ListenToken
 
 
 async def hear_prices(stream_url: str, streams: Sequence[str], patience_seconds: float) -> Listening:
@@ -36,14 +36,14 @@ async def hear_prices(stream_url: str, streams: Sequence[str], patience_seconds:
     return Listening(address=stream_url, fault=fault, subscribed_after=subscribed, heard_after=heard)
 
 
-async def hear_account(ws_api_url: str, token: Secret, patience_seconds: float) -> Listening:
+async def hear_account(ws_api_url: str, token: ListenToken, patience_seconds: float) -> Listening:
     """Subscribe to an account's events by a listenToken."""
     began = trio.current_time()
     subscribed, fault = None, ""
     try:
         with trio.move_on_after(patience_seconds):
             async with open_socket(ws_api_url) as socket:
-                await socket.send(user_codec.subscribe(token.reveal().decode(), "1"))
+                await socket.send(user_codec.subscribe(token.token, "1"))
                 while subscribed is None:
                     match user_codec.decode(await socket.receive()):
                         case user_codec.Subscribed():
