@@ -134,7 +134,7 @@ async def _account_and_credit(life: Life) -> tuple[PairAccount, Credit]:
 
     async def read_credit() -> None:
         nonlocal credit
-        credit = await life.around.credit(life.position.symbol, life.position.side)
+        credit = await life.around.credit(life.position.symbol, life.position.side) or Credit()
 
     async def read_account() -> None:
         nonlocal found

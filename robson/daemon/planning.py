@@ -61,7 +61,7 @@ async def read_basis(around: Surroundings, symbol: str, side: Side, capital: Dec
     Raises RuleError: `unknown_symbol` when the venue says so, `venue_unreachable` when not even the filters are known.
     """
     instrument, terms, account = _Asked[Instrument](), _Asked[PairTerms](), _Asked[PairAccount]()
-    credit, refusals, notes = _Asked[Credit](), list[RuleError](), list[str]()
+    credit, refusals, notes = _Asked[Credit | None](), list[RuleError](), list[str]()
     known_terms, known_account = around.terms.get(symbol), around.reads.get(symbol)
 
     async def read_instrument() -> None:
@@ -85,7 +85,9 @@ async def read_basis(around: Surroundings, symbol: str, side: Side, capital: Dec
     held = account.instead(notes, _accounts(around, symbol, capital, known_account))
     assert held is not None
     lends = credit.answer or Credit()
-    if lends.borrowable is None and not notes:
+    # Before its first price a venue says neither, and that is no fault.
+    is_unsaid = lends.borrowable is None and (credit.answer is None or lends.index_price is not None)
+    if is_unsaid and not notes:
         notes.append("what the venue would lend now is not known: the account's margin alone was counted")
     last_price = around.market.prices(symbol)
     return Basis(instrument=rules, terms=lent_on, account=held, credit=lends, last_price=last_price, notes=tuple(notes))

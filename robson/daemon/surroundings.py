@@ -122,14 +122,14 @@ class Surroundings:
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
 
-    async def credit(self, symbol: str, side: Side) -> Credit:
-        """What the venue would lend now, and the index price; nothing of both where it does not say so soon."""
+    async def credit(self, symbol: str, side: Side) -> Credit | None:
+        """What the venue would lend now, and the index price; None where it does not say so soon."""
         with trio.move_on_after(CREDIT_SECONDS):
             try:
                 return await self.venue.credit(symbol, side)
             except VenueError as error:
                 _log.warning("credit_not_read", symbol=symbol, error=str(error))
-        return Credit()
+        return None
 
     def heard_at(self, venue_time: datetime) -> datetime:
         """A moment of the venue's clock as the run's own tells it: the two need not agree."""

@@ -31,18 +31,20 @@ class Lender(Protocol):
 async def read_credit(lender: Lender, symbol: str, side: Side) -> Credit:
     """Both answers; an endpoint that is missing or refuses leaves its own one None.
 
-    Raises as the venue does when the pair's rules cannot be read.
+    Raises as the venue does when neither is answered, or the pair's rules cannot be read.
     """
     instrument = (await lender.known_rules(symbol)).instrument
     asset = instrument.quote if side is Side.LONG else instrument.base
     borrowable: Decimal | None = None
     index_price: Decimal | None = None
+    failures: list[VenueError] = []
 
     async def ask_loan() -> None:
         nonlocal borrowable
         try:
             borrowable = (await lender.max_borrowable(symbol, asset)).amount
         except VenueError as error:
+            failures.append(error)
             _log.warning("borrowable_not_read", symbol=symbol, asset=asset, error=str(error))
 
     async def ask_index() -> None:
@@ -50,9 +52,12 @@ async def read_credit(lender: Lender, symbol: str, side: Side) -> Credit:
         try:
             index_price = await lender.index_price(symbol)
         except VenueError as error:
+            failures.append(error)
             _log.warning("index_price_not_read", symbol=symbol, error=str(error))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask_loan)
         nursery.start_soon(ask_index)
+    if borrowable is None and index_price is None:
+        raise failures[-1]
     return Credit(borrowable=borrowable, index_price=index_price)

@@ -121,8 +121,18 @@ async def test_a_plan_is_made_before_anything_is_known(tmp_path: Path, autojump_
 
 async def test_an_entry_goes_on_without_the_venues_word_on_loans(tmp_path: Path, autojump_clock: MockClock) -> None:
     rig = Bench(tmp_path)
-    rig.lender.lends = Credit()
+    rig.lender.lends = Credit(index_price=Decimal(95000))
     async with rig.running():
         await rig.active()
         plan = await rig.plan(side=Side.LONG, stop="93500")
         assert plan.notes == ("what the venue would lend now is not known: the account's margin alone was counted",)
+
+
+async def test_before_the_first_price_nothing_is_lent_and_nothing_noted(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rig = Bench(tmp_path)
+    async with rig.running():
+        plan = await rig.plan()
+        assert plan.borrowable is plan.index_price is None
+        assert plan.notes == ()

@@ -495,3 +495,7 @@ async def test_what_is_not_said_of_a_loan_leaves_the_rest(
     exchange.then("GET", "/sapi/v1/margin/maxBorrowable", refused(-3045), Say({"amount": "1.5"}))
     assert await venue.credit("BTCUSDT", Side.LONG) == Credit(index_price=Decimal("59990.5"))
     assert await venue.credit("BTCUSDT", Side.LONG) == Credit(borrowable=Decimal("1.5"))
+    exchange.always("GET", "/sapi/v1/margin/priceIndex", refused(-1121))
+    exchange.always("GET", "/sapi/v1/margin/maxBorrowable", refused(-3045))
+    with pytest.raises(Rejected):
+        await venue.credit("BTCUSDT", Side.LONG)
