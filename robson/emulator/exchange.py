@@ -140,6 +140,10 @@ class Exchange:
         token = self._tokens.get(name)
         return token if token is not None and token.expires_ms > self.now_ms() else None
 
+    def tokens(self) -> list[str]:
+        """The names of all tokens that were given out and have not ended."""
+        return list(self._tokens)
+
     def end_tokens(self) -> None:
         """Every token ends now, and the subscriptions that it has opened."""
         self._tokens.clear()

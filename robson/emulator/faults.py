@@ -20,6 +20,7 @@ REQUEST_FAULTS = {
     "limit_429": "not executed, HTTP 429 with Retry-After `seconds`",
     "ban_418": "not executed, HTTP 418 with Retry-After `seconds`",
     "refuse": "not executed, refused with `code` and `text`",
+    "echo": "not executed, refused with words that repeat the whole request, key and signature included",
     "loan_without_order": "the loan is made, the order refused",
     "repay_fails": "the order executes, its repayment silently does not",
     "partial": "only `fraction` of the order executes, the rest expires",

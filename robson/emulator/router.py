@@ -56,6 +56,8 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
     headers: dict[str, str] = {"X-MBX-UUID": str(exchange.now_ms())}
     try:
         meet_before(exchange, plan)
+        if "echo" in plan:
+            raise _echoed(request)
         body = request.body.decode("latin-1")
         parameters = Parameters.read(request.query, body)
         now_ms = exchange.now_ms()
@@ -118,6 +120,11 @@ def meet_before(exchange: Exchange, plan: Plan) -> None:
     if "ban_418" in plan:
         now_ms = exchange.now_ms()
         raise banned(now_ms + round(plan["ban_418"].length_seconds * 1000), now_ms)
+
+
+def _echoed(request: Request) -> Refused:
+    words = f"{request.headers.get('x-mbx-apikey', '')} {request.query}{request.body.decode('latin-1')}"
+    return Refused(-1102, f"{words} {request.method} {request.path} was malformed.")
 
 
 async def _meet_after(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""`robsonctl plan` in live mode: the exchange's tier, loans and index while it answers, what is known when it does not."""
+"""`robsonctl plan` in live mode: with the exchange's tier, loans and index, and with what is known when it is gone."""
 
 import json
 from decimal import Decimal

@@ -231,7 +231,8 @@ class _UserLine(Connection):
         finally:
             del self._answers[request_id]
         if isinstance(answer, RequestRefused):
-            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {answer.message}")
+            said = answer.message.replace(token.token, "(hidden)")
+            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {said}")
         self.subscribed[symbol] = answer.subscription_id
         ends = [at for at in (token.expires_at, answer.expires_at) if at is not None]
         return min(ends) if ends else None

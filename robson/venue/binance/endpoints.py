@@ -39,13 +39,14 @@ class Security(Enum):
 
 
 class Endpoint(Value):
-    """One endpoint; `weight` is an ordinary call's."""
+    """One endpoint; `weight` is an ordinary call's, `is_secret` says that nobody may read its answer."""
 
     method: str
     path: str
     limit: Limit
     weight: int
     security: Security = Security.SIGNED
+    is_secret: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -93,4 +94,4 @@ INDEX_PRICE = Endpoint(
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)
 BNB_BURN = Endpoint(method="GET", path="/sapi/v1/bnbBurn", limit=Limit.IP, weight=1)
 # Its answer is a secret: whoever has the token hears the account's events.
-LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1)
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1, is_secret=True)

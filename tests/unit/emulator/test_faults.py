@@ -13,8 +13,8 @@ from robson.emulator.control import Control, StreamActions
 from robson.emulator.faults import ORDER, Chance, Fault, Faults
 from robson.emulator.refusals import Cut
 from robson.emulator.router import Request
+from tests.unit.emulator.bench import KEY, PAIR, Bench, opened
 from tests.unit.emulator.bench import ORDER as ORDER_PATH
-from tests.unit.emulator.bench import PAIR, Bench, opened
 
 
 async def known(bench: Bench) -> str | int:
@@ -303,3 +303,14 @@ async def test_what_a_check_up_should_notice_can_be_switched_on(tmp_path: Path) 
                 assert answer[field] is expected, name
                 bench.arm(name)
             bench.exchange.faults.clear(name)
+
+
+async def test_an_echo_repeats_the_request_and_does_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        bench.arm("echo")
+        code, words = (await bench.order("BUY", "0.01", newClientOrderId="x")).error
+        assert code == -1102
+        assert KEY in words
+        assert "newClientOrderId=x" in words
+        assert "signature=" in words
+        assert await known(bench) == -2013
