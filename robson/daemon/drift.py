@@ -121,7 +121,7 @@ class DriftWatch:
         entries = [position.entry for position in before if position.entry is not None]
         since = min(entry.filled_at for entry in entries)
         with trio.fail_after(QUERY_TIMEOUT_SECONDS):
-            instrument = await around.instrument(symbol)
+            instrument = await around.fresh_instrument(symbol)
             terms = around.terms.get(symbol) or await around.pair_terms(symbol)
             trades = await around.venue.trades(symbol, since=since)
         with trio.fail_after(QUERY_TIMEOUT_SECONDS):

@@ -105,7 +105,7 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
         # Armed a moment ago, the symbol may not have had its first price; without one the rules refuse.
         await around.market.observation(symbol, position.side).last_price()
     with trio.fail_after(READ_TIMEOUT_SECONDS):
-        instrument = await around.instrument(symbol)
+        instrument = await around.fresh_instrument(symbol)
         terms = await around.pair_terms(symbol)
         account, credit = await _account_and_credit(life)
     # From here to the decision nothing awaits, so the neighbours cannot change any more.

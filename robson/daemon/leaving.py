@@ -24,6 +24,8 @@ from robson.ports import PairRecord
 
 READ_TIMEOUT_SECONDS = 5.0
 REPAY_TIMEOUT_SECONDS = 12.0
+# Page after page, for a position that was held for months; it is flat already.
+INTEREST_TIMEOUT_SECONDS = 20.0
 # Binance asks for 100 ms between borrow and repay calls (-3007).
 AFTER_REPAY_SECONDS = 0.1
 ALARM_AFTER_FAILURES = 3
@@ -78,7 +80,7 @@ async def _step(life: Life) -> bool:
     around, position = life.around, life.position
     symbol = position.symbol
     with trio.fail_after(READ_TIMEOUT_SECONDS):
-        instrument = await around.instrument(symbol)
+        instrument = await around.fresh_instrument(symbol)
         terms = await around.known_terms(symbol)
         price = await around.venue.price(symbol)
         account = await around.account(symbol)
@@ -154,7 +156,7 @@ async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decim
     assert position.entry is not None, position
     average = position.exit.average if position.exit is not None else None
     try:
-        with trio.fail_after(READ_TIMEOUT_SECONDS):
+        with trio.fail_after(INTEREST_TIMEOUT_SECONDS):
             charges = await life.around.venue.interest(position.symbol, position.entry.filled_at - BORROW_CHARGE_SLACK)
     except (VenueError, trio.TooSlowError) as error:
         _log.warning("interest_not_read", position_id=position.position_id, error=str(error))

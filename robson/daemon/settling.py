@@ -14,6 +14,9 @@ from robson.executor.resolution import Absent, Executed, Outcome, Refused
 from robson.executor.self_fence import exceeded_by
 from robson.ports import Fill, Intent, OrderReport
 
+# An order that breaks the venue's filters as they are now (Binance: filter failure, precision).
+FILTER_CODES = frozenset({"-1013", "-1111"})
+
 _log = structlog.get_logger("robson.orders")
 
 
@@ -119,6 +122,8 @@ def _refused(life: Life, ended: Intent, stage: str, code: str, message: str) -> 
         refusal = EntryRefused(client_order_id=order.client_order_id, stage=stage, code=code, message=message)
         life.feel(refusal, intents=(ended,))
         return
+    if code in FILTER_CODES:
+        life.around.instruments_due.pop(order.symbol, None)  # read anew before the next attempt
     life.detail = f"exit attempt {order.attempt} was refused: {code}: {message}"
     life.feel(None, intents=(ended,))
     life.around.record.notice(

@@ -60,6 +60,7 @@ class AccountRead:
     asked_at: float
 
 
+INSTRUMENT_KEPT_SECONDS = 600.0
 # What orders elsewhere have to do with a holding that is gone.
 Verdict = Literal["settled", "wait", "unexplained"]
 
@@ -94,6 +95,7 @@ class Surroundings:
     process_age: Callable[[], float] = process_age_seconds
     lives: Mapping[str, Housemate] = field(default_factory=dict)
     instruments: dict[str, Instrument] = field(default_factory=dict)
+    instruments_due: dict[str, float] = field(default_factory=dict)
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
@@ -111,10 +113,24 @@ class Surroundings:
         if symbol not in self.instruments:
             try:
                 self.instruments[symbol] = await self.venue.instrument(symbol)
+                self.instruments_due[symbol] = self.clock.monotonic() + INSTRUMENT_KEPT_SECONDS
             except Rejected as error:
                 if error.code in UNKNOWN_SYMBOL_CODES:
                     raise RuleError("unknown_symbol", error.text, hint="a pair that the venue trades") from error
                 raise
+        return self.instruments[symbol]
+
+    async def fresh_instrument(self, symbol: str) -> Instrument:
+        """The same, read anew once it is due (filters change, and pairs are halted); the last known when that fails."""
+        known, now = self.instruments.get(symbol), self.clock.monotonic()
+        if known is None or now < self.instruments_due.get(symbol, now):
+            return await self.instrument(symbol)
+        try:
+            self.instruments[symbol] = await self.venue.instrument(symbol)
+        except VenueError as error:
+            _log.warning("filters_not_read", symbol=symbol, error=str(error))
+            return known
+        self.instruments_due[symbol] = now + INSTRUMENT_KEPT_SECONDS
         return self.instruments[symbol]
 
     async def pair_terms(self, symbol: str) -> PairTerms:
