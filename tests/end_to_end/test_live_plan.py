@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.end_to_end.emulator import PAIR
-from tests.end_to_end.test_live import rehearsing
+from tests.end_to_end.rehearsal import rehearsing
 
 
 def test_a_plan_is_made_with_the_exchange_and_without_it(tmp_path: Path) -> None:
