@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 import trio
 
+from robson.daemon.credit import ask_credit
 from robson.daemon.life import Life
 from robson.daemon.loans import stray_loans
 from robson.daemon.surroundings import AccountBehind
@@ -134,7 +135,7 @@ async def _account_and_credit(life: Life) -> tuple[PairAccount, Credit]:
 
     async def read_credit() -> None:
         nonlocal credit
-        credit = await life.around.credit(life.position.symbol, life.position.side) or Credit()
+        credit = await ask_credit(life.around.venue, life.position.symbol, life.position.side) or Credit()
 
     async def read_account() -> None:
         nonlocal found

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import trio
 
+from robson.daemon.credit import ask_credit
 from robson.daemon.surroundings import AccountRead, Surroundings
 from robson.domain.account import Credit, Leg, PairAccount, PairTerms
 from robson.domain.errors import RuleError, VenueError
@@ -74,7 +75,7 @@ async def read_basis(around: Surroundings, symbol: str, side: Side, capital: Dec
         nursery.start_soon(read_instrument)
         nursery.start_soon(terms.ask, lambda: around.pair_terms(symbol))
         nursery.start_soon(account.ask, lambda: around.account(symbol))
-        nursery.start_soon(credit.ask, lambda: around.credit(symbol, side))
+        nursery.start_soon(credit.ask, lambda: ask_credit(around.venue, symbol, side))
     if refusals:
         raise refusals[0]
     rules = instrument.instead(notes, [(BUILTIN_INSTRUMENTS.get(symbol), "the pair's usual filters were taken")])

@@ -14,7 +14,7 @@ import trio
 from robson.clock import process_age_seconds
 from robson.daemon.record import Record
 from robson.detectors.registry import Registry
-from robson.domain.account import Credit, PairAccount, PairTerms
+from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
@@ -43,9 +43,6 @@ ACCOUNT_LAG_SECONDS = 60.0
 class AccountBehind(VenueError):
     """The venue's account lags behind its own trades: nothing may be concluded from it yet."""
 
-
-# An entry does without the venue's word on loans rather than wait longer for it.
-CREDIT_SECONDS = 2.0
 
 # An account read that is older than this decides nothing, although no fill of ours has changed it.
 READ_AGE_MAX_SECONDS = 120.0
@@ -137,15 +134,6 @@ class Surroundings:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
         self.terms[symbol] = await self.venue.terms(symbol)
         return self.terms[symbol]
-
-    async def credit(self, symbol: str, side: Side) -> Credit | None:
-        """What the venue would lend now, and the index price; None where it does not say so soon."""
-        with trio.move_on_after(CREDIT_SECONDS):
-            try:
-                return await self.venue.credit(symbol, side)
-            except VenueError as error:
-                _log.warning("credit_not_read", symbol=symbol, error=str(error))
-        return None
 
     def heard_at(self, venue_time: datetime) -> datetime:
         """A moment of the venue's clock as the run's own tells it: the two need not agree."""
