@@ -100,10 +100,13 @@ def position_text(position: PositionView, paint: Paint, present: datetime) -> st
 def plan_text(plan: PlanResult, paint: Paint) -> str:
     """The plan, one number a line."""
     rows = [
-        (name, _plain_words(getattr(plan, name))) for name in plan.__struct_fields__ if getattr(plan, name) is not None
+        (name, _plain_words(getattr(plan, name)))
+        for name in plan.__struct_fields__
+        if getattr(plan, name) is not None and name != "notes"
     ]
     text = pairs_text(rows)
-    return text if plan.cut_by is None else f"{text}\n{paint('yellow', f'cut down by {plan.cut_by}')}"
+    remarks = [f"cut down by {plan.cut_by}"] if plan.cut_by is not None else []
+    return "\n".join([text, *(paint("yellow", remark) for remark in (*remarks, *plan.notes))])
 
 
 def health_text(health: HealthResult, paint: Paint) -> str:

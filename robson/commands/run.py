@@ -88,8 +88,10 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
         return None
     from robson.venue.binance.credentials import credentials_directory, load_credentials
     from robson.venue.binance.opening import check_rest_url
+    from robson.venue.binance.private_memory import keep_private
 
     check_rest_url(settings.binance.rest_url)
+    keep_private()
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
 
 

@@ -28,6 +28,8 @@ from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
 from robson.ports import Clock, Venue
 
+_log = structlog.get_logger("robson.position")
+
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 

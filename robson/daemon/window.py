@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from robson.daemon.planning import read_basis
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.views import position_view
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import RuleError
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
@@ -158,25 +159,25 @@ class Window:
         return None
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
-        """What a signal would order; the same arithmetic as the real thing, on the account as it stands."""
+        """What a signal would order; the same arithmetic as the real thing, on the account as it stands.
+
+        Where the venue does not answer it is made from what is known, and its notes say so.
+        """
         around, symbol = self._around, request.symbol
-        try:
-            instrument = await around.instrument(symbol)
-            terms = await around.pair_terms(symbol)
-            account = await around.look_at(symbol)
-        except VenueError as error:
-            raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
         capital = self._identity.capital if request.capital_decimal is None else request.capital_decimal
         risk = self._identity.risk_percent if request.risk_percent_decimal is None else request.risk_percent_decimal
+        basis = await read_basis(around, symbol, request.side, capital)
         sized = size(
             request.side,
             capital,
             risk,
             request.entry_price_decimal,
             request.stop_price_decimal,
-            instrument=instrument,
-            terms=terms,
-            account=account,
+            instrument=basis.instrument,
+            terms=basis.terms,
+            account=basis.account,
+            credit=basis.credit,
+            last_price=basis.last_price,
             other_stops=[n.stop for n in around.neighbours(symbol, but="") if n.stop and n.side is request.side],
         )
         return give.PlanResult(
@@ -192,6 +193,9 @@ class Window:
             fees_estimate=sized.fees_estimate,
             worst_case_loss=sized.worst_case_loss,
             cut_by=sized.cut_by,
+            borrowable=basis.credit.borrowable,
+            index_price=basis.credit.index_price,
+            notes=basis.notes,
         )
 
     # --- the sequence ------------------------------------------------------------------------------------------------

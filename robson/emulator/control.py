@@ -62,6 +62,8 @@ class Control:
                     faults.fired[fault.fault] += 1
                 else:
                     faults.arm(fault)
+            case ("GET", "tokens"):
+                return self._exchange.tokens()
             case ("DELETE", "faults"):
                 faults.clear(request.query.removeprefix("fault=") or None)
             case ("POST", "random"):

@@ -20,6 +20,7 @@ REQUEST_FAULTS = {
     "limit_429": "not executed, HTTP 429 with Retry-After `seconds`",
     "ban_418": "not executed, HTTP 418 with Retry-After `seconds`",
     "refuse": "not executed, refused with `code` and `text`",
+    "echo": "not executed, refused with words that repeat the whole request, key and signature included",
     "loan_without_order": "the loan is made, the order refused",
     "repay_fails": "the order executes, its repayment silently does not",
     "partial": "only `fraction` of the order executes, the rest expires",
@@ -28,6 +29,9 @@ SWITCHES = {
     "query_lag": "orders and trades younger than `seconds` are not found",
     "user_mute": "no event of any account is told, while its subscriptions go on",
     "underfunded_fill": "an underfunded market buy executes as far as the money goes instead of being refused",
+    "clock_ahead": "its clock is `seconds` ahead",
+    "withdrawals": "the API key may withdraw, from any address",
+    "pair_disabled": "every isolated account is disabled",
 }
 STREAM_FAULTS = {
     "mute": "no frame for `seconds`, pings go on (0: until cleared)",
@@ -41,7 +45,15 @@ STREAM_FAULTS = {
 }
 ONLY_ORDERS = {"late", "loan_without_order", "repay_fails", "partial"}
 LONGEST_SECONDS = 86_400
-_SECONDS = {"late": 1.0, "late_reply": 3.0, "limit_429": 2.0, "ban_418": 120.0, "query_lag": 2.0, "shutdown": 5.0}
+_SECONDS = {
+    "late": 1.0,
+    "late_reply": 3.0,
+    "limit_429": 2.0,
+    "ban_418": 120.0,
+    "query_lag": 2.0,
+    "clock_ahead": 3.0,
+    "shutdown": 5.0,
+}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -232,6 +232,7 @@ def _account(call: Call, pair: Pair) -> JsonObject:
     shown = _NO_DEBT_LEVEL if level is None else level
     low, high = liquidation_bounds(pair, rules)
     liquidation_price = ZERO if level is None else (high if high != INFINITY else low)
+    is_enabled = call.exchange.faults.switch("pair_disabled") is None
     status = next((word for limit, word in _LEVELS if shown > limit), "FORCE_LIQUIDATION")
     return {
         "baseAsset": reports.balance(
@@ -242,14 +243,14 @@ def _account(call: Call, pair: Pair) -> JsonObject:
         ),
         "symbol": pair.symbol,
         "isolatedCreated": True,
-        "enabled": True,
+        "enabled": is_enabled,
         "marginLevel": amount(shown),
         "marginLevelStatus": status,
         "marginRatio": short(rules.terms.multiple),
         "indexPrice": amount(price),
         "liquidatePrice": amount(liquidation_price),
         "liquidateRate": amount(abs(liquidation_price - price) / price if liquidation_price else ZERO),
-        "tradeEnabled": True,
+        "tradeEnabled": is_enabled,
     }
 
 

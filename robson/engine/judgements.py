@@ -74,6 +74,8 @@ def take_signal(position: Position, arrived: SignalArrived) -> Outcome:
             instrument=entry.instrument,
             terms=entry.terms,
             account=entry.account,
+            credit=entry.credit,
+            last_price=entry.last_price,
             other_stops=[neighbour.stop for neighbour in entry.neighbours if neighbour.stop is not None],
         )
     except Refusal as refusal:

@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.instrument import Instrument
-from robson.domain.values import ClientOrderId, OrderSide, Role, Value
+from robson.domain.values import ClientOrderId, OrderSide, Role, Side, Value
 
 
 class OrderRequest(Value):
@@ -71,6 +71,9 @@ class Venue(Protocol):
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's isolated account, freshly read."""
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What an entry of this side may borrow now, and the index price; None for what the venue does not say."""
 
     async def price(self, symbol: str) -> Decimal:
         """The venue's present price (quote per base)."""

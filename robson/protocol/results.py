@@ -153,6 +153,13 @@ class PlanResult(Result, kw_only=True):
     fees_estimate: Annotated[Decimal, Meta(description="entry and exit at the stop")]
     worst_case_loss: Annotated[Decimal, Meta(description="at an exact fill on the stop, with fees")]
     cut_by: Annotated[str | None, Meta(description="the limit that made it smaller than the Golden Rule's size")] = None
+    borrowable: Annotated[
+        Decimal | None, Meta(description="what the venue would lend now: quote for a long, base for a short")
+    ] = None
+    index_price: Annotated[Decimal | None, Meta(description="the price that decides on liquidation")] = None
+    notes: Annotated[
+        tuple[str, ...], Meta(description="what could not be read now, and what was taken in its place; empty when all")
+    ] = ()
 
 
 class ArmResult(Result):

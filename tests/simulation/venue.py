@@ -11,10 +11,10 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import ZERO
+from robson.domain.values import ZERO, Side
 from robson.ports import OrderReport, OrderRequest
 from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import Change, OrderTicket, Pair, PairRules, SideEffect, place
@@ -262,6 +262,9 @@ class RoughVenue(FaultyVenue):
 
     async def terms(self, symbol: str) -> PairTerms:
         return await self._ask(lambda: self.inner.terms(symbol))
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        return await self._ask(lambda: self.inner.credit(symbol, side))
 
     async def price(self, symbol: str) -> Decimal:
         return await self._ask(lambda: self.inner.price(symbol))

@@ -232,7 +232,8 @@ class _UserLine(Connection):
         finally:
             del self._answers[request_id]
         if isinstance(answer, RequestRefused):
-            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {answer.message}")
+            said = answer.message.replace(token.token, "(hidden)")
+            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {said}")
         if symbol not in self.subscribed:
             _log.info("user_events_subscribed", symbol=symbol)
         self.subscribed[symbol] = answer.subscription_id

@@ -20,6 +20,7 @@ from robson.venue.binance.connections import exchanged, open_connections, said
 from robson.venue.binance.credentials import Credentials
 from robson.venue.binance.endpoints import Endpoint, Security
 from robson.venue.binance.errors import Answer, Kind
+from robson.venue.binance.hiding import MASK, masked, signature_of
 from robson.venue.binance.reading import Malformed, document_of
 from robson.venue.binance.server_clock import ServerClock
 from robson.venue.binance.signing import Parameter, encode, signed
@@ -220,8 +221,9 @@ class Client:
             failure = said(error)
         if answer is None:
             # Raised here and not above: a chained error of httpx would carry the request, and with it the key.
-            raise errors.no_answer(kind, self._without_key(failure), sent=bool(sent_at))
-        return msgspec.structs.replace(answer, body=self._without_key_in(answer.body))
+            said_why = self._masked(failure.encode(), query).decode("utf-8", "replace")
+            raise errors.no_answer(kind, said_why, sent=bool(sent_at))
+        return msgspec.structs.replace(answer, body=self._masked(answer.body, query))
 
     def _request(
         self, endpoint: Endpoint, query: bytes, trace: Callable[..., Any], connect_seconds: float
@@ -257,14 +259,11 @@ class Client:
             },
         )
 
-    def _without_key(self, text: str) -> str:
-        return self._without_key_in(text.encode()).decode("utf-8", "replace")
-
-    def _without_key_in(self, content: bytes) -> bytes:
+    def _masked(self, content: bytes, query: bytes) -> bytes:
         """A server may echo what it was sent."""
-        if self._credentials is None or self._credentials.api_key.reveal() not in content:
+        if self._credentials is None:
             return content
-        return content.replace(self._credentials.api_key.reveal(), b"(hidden)")
+        return masked(content, (self._credentials.api_key.reveal(), signature_of(query)))
 
 
 def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> T:
@@ -272,5 +271,7 @@ def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> 
         return decode(document_of(answer.body))
     except Malformed as error:
         why = str(error)
+    if endpoint.is_secret:
+        why, answer = "its content is secret", msgspec.structs.replace(answer, body=MASK)
     kind = Kind.WRITE if endpoint.is_write else Kind.READ
     raise errors.undecodable(kind, answer, why)

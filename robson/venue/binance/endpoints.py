@@ -39,13 +39,14 @@ class Security(Enum):
 
 
 class Endpoint(Value):
-    """One endpoint; `weight` is an ordinary call's."""
+    """One endpoint; `weight` is an ordinary call's, `is_secret` says that nobody may read its answer."""
 
     method: str
     path: str
     limit: Limit
     weight: int
     security: Security = Security.SIGNED
+    is_secret: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -90,5 +91,7 @@ PAIRS = Endpoint(
 INDEX_PRICE = Endpoint(
     method="GET", path="/sapi/v1/margin/priceIndex", limit=Limit.IP, weight=10, security=Security.KEY
 )
-LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1)
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)
+BNB_BURN = Endpoint(method="GET", path="/sapi/v1/bnbBurn", limit=Limit.IP, weight=1)
+# Its answer is a secret: whoever has the token hears the account's events.
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1, is_secret=True)

@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 import msgspec
 import structlog
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import Fatal, RateLimited, Rejected, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import Role
+from robson.domain.values import Role, Side
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.binance import codec, endpoints, errors, lending
 from robson.venue.binance.client import Client
+from robson.venue.binance.credit import read_credit
 from robson.venue.binance.filters import PairRules, pair_rules
 from robson.venue.binance.history import History
 from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
@@ -85,6 +86,10 @@ class BinanceVenue:
         self._rules[symbol] = rules
         return rules
 
+    async def known_rules(self, symbol: str) -> PairRules:
+        """The same as last read: what does not change with the market."""
+        return self._rules.get(symbol) or await self.pair_rules(symbol)
+
     async def terms(self, symbol: str) -> PairTerms:
         """Tier, fee and interest rates of the pair for this account; at most five minutes old while they can be read.
 
@@ -117,6 +122,10 @@ class BinanceVenue:
     async def price(self, symbol: str) -> Decimal:
         """The last price (quote per base)."""
         return await self.client.call(endpoints.LAST_PRICE, [("symbol", symbol)], codec.price)
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What an entry of this side may borrow now, and the index price, asked side by side."""
+        return await read_credit(self, symbol, side)
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Send a market order once: an entry borrows what it lacks, an exit repays with what it receives."""
@@ -266,7 +275,7 @@ class BinanceVenue:
         return pairs.get(symbol, unlisted)
 
     async def _read_terms(self, symbol: str) -> PairTerms:
-        rules = self._rules.get(symbol) or await self.pair_rules(symbol)
+        rules = await self.known_rules(symbol)
         tiers = await self.tiers(symbol)
         rates = await self.client.call(
             endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from robson.domain.errors import Rejected
 from robson.domain.ids import is_ours
-from robson.domain.values import OrderSide, Role
+from robson.domain.values import OrderSide, Role, Side
 from robson.venue.ledger.units import to_ms
 from tests.contract.venue.rehearsals import BUY, ENTRY, EXIT, HOUR_SECONDS, SELL, SYMBOL, Rehearsal
 from tests.unit.venue.clocks import START
@@ -30,6 +30,22 @@ async def test_it_knows_its_pairs_their_terms_and_their_price(rehearsal: Rehears
     assert terms.taker_fee_rate == Decimal("0.001")
     assert terms.base_hourly_interest_rate == Decimal("0.000011")
     assert await rehearsal.venue.price(SYMBOL) == 60000
+
+
+async def test_it_says_what_an_entry_may_borrow_and_the_index_price(
+    rehearsal: Rehearsal, autojump_clock: MockClock
+) -> None:
+    """Ten times the equity may be held: nine parts of it lent, less the first hour's interest."""
+    long = await rehearsal.venue.credit(SYMBOL, Side.LONG)
+    short = await rehearsal.venue.credit(SYMBOL, Side.SHORT)
+    assert long.index_price == short.index_price == 60000
+    assert 4490 < (long.borrowable or 0) <= 4500
+    assert Decimal("0.0749") < (short.borrowable or 0) <= Decimal("0.075")
+    assert (await rehearsal.place(BUY, ENTRY, "0.05")).status == "FILLED"
+    after = (await rehearsal.venue.credit(SYMBOL, Side.LONG)).borrowable
+    assert after is not None
+    # 2500 were borrowed, and the fee of 3 counts ten times.
+    assert 1960 < after < 1980
 
 
 async def test_an_untouched_account_holds_its_collateral_and_owes_nothing(

@@ -13,8 +13,8 @@ from robson.emulator.control import Control, StreamActions
 from robson.emulator.faults import ORDER, Chance, Fault, Faults
 from robson.emulator.refusals import Cut
 from robson.emulator.router import Request
+from tests.unit.emulator.bench import KEY, PAIR, Bench, opened
 from tests.unit.emulator.bench import ORDER as ORDER_PATH
-from tests.unit.emulator.bench import PAIR, Bench, opened
 
 
 async def known(bench: Bench) -> str | int:
@@ -276,3 +276,41 @@ async def test_under_random_faults_the_books_still_add_up(tmp_path: Path, autoju
                     borrowed += loan.principal if loan.kind.value == "BORROW" else -loan.principal - loan.interest
             base = bench.exchange.read(PAIR).account.base
             assert base.total == moved + borrowed
+
+
+async def test_any_request_can_be_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        bench.arm("refuse", code=-1121, text="not now", endpoint="GET /sapi/v1/bnbBurn")
+        assert (await bench.ask("GET", "/sapi/v1/bnbBurn")).error == (-1121, "not now")
+        assert (await bench.ask("GET", "/sapi/v1/bnbBurn")).status == 200
+
+
+async def test_what_a_check_up_should_notice_can_be_switched_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        before = bench.exchange.now_ms()
+        bench.arm("clock_ahead", seconds=2)
+        assert bench.exchange.now_ms() - before == 2000
+        bench.exchange.faults.clear("clock_ahead")
+        assert bench.exchange.now_ms() == before
+        for name, path, field, good in (
+            ("withdrawals", "/sapi/v1/account/apiRestrictions", "enableWithdrawals", False),
+            ("withdrawals", "/sapi/v1/account/apiRestrictions", "ipRestrict", True),
+            ("pair_disabled", "/sapi/v1/margin/isolated/account", "enabled", True),
+            ("pair_disabled", "/sapi/v1/margin/isolated/account", "tradeEnabled", True),
+        ):
+            for expected in (good, not good):
+                answer = (await bench.ask("GET", path)).json if "account/api" in path else await bench.account()
+                assert answer[field] is expected, name
+                bench.arm(name)
+            bench.exchange.faults.clear(name)
+
+
+async def test_an_echo_repeats_the_request_and_does_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        bench.arm("echo")
+        code, words = (await bench.order("BUY", "0.01", newClientOrderId="x")).error
+        assert code == -1102
+        assert KEY in words
+        assert "newClientOrderId=x" in words
+        assert "signature=" in words
+        assert await known(bench) == -2013

@@ -30,7 +30,7 @@ detail armed_at entered_at closed_at unprotected_seconds
 """
 PLAN_FIELDS = """
 quantity raw_quantity notional risk_amount stop_distance stop_distance_percent margin_required leverage
-liquidation_price fees_estimate worst_case_loss cut_by
+liquidation_price fees_estimate worst_case_loss cut_by borrowable index_price notes
 """
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -52,6 +52,16 @@ async def test_what_is_no_token_is_refused(exchange: Exchange, client: Client, v
         await ListenTokens(client).listen_token("BTCUSDT")
 
 
+async def test_an_answer_that_is_not_understood_is_not_quoted(
+    exchange: Exchange, client: Client, virtual_time: MockClock
+) -> None:
+    exchange.then("POST", PATH, Say({"listenToken": TOKEN}))
+    with pytest.raises(InDoubt) as refused:
+        await ListenTokens(client).listen_token("BTCUSDT")
+    assert TOKEN not in str(refused.value)
+    assert "secret" in str(refused.value)
+
+
 async def test_its_time_is_the_exchanges(exchange: Exchange, client: Client, virtual_time: MockClock) -> None:
     await client.read_clock()
     ahead = ListenTokens(client).now() - datetime.fromtimestamp(START_MS / 1000, UTC)

@@ -151,7 +151,6 @@ def test_towards_a_firewall_only_what_protects_goes_on() -> None:
 
 def test_every_signed_write_is_known_as_one() -> None:
     listed = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
-    assert {e.path for e in listed if e.is_write} == {
-        *("/sapi/v1/margin/order", "/sapi/v1/margin/borrow-repay", "/sapi/v1/userListenToken"),
-    }
+    writes = {"/sapi/v1/margin/order", "/sapi/v1/margin/borrow-repay", "/sapi/v1/userListenToken"}
+    assert {e.path for e in listed if e.is_write} == writes
     assert all(endpoint.path.startswith(("/api/v3/", "/sapi/v1/")) for endpoint in listed)
