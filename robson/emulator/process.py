@@ -122,6 +122,7 @@ class Doors(StreamActions):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._streams.run_klines)
             nursery.start_soon(self._run_chance)
+            nursery.start_soon(self._run_switches)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection; whatever goes wrong in it ends it alone."""
@@ -201,7 +202,8 @@ class Doors(StreamActions):
 
     def chance_changed(self) -> None:
         """Draw anew."""
-        self._chance.set()
+        changed, self._chance = self._chance, trio.Event()
+        changed.set()
 
     def _cut_everything(self) -> None:
         self._streams.cut_all()
@@ -212,21 +214,43 @@ class Doors(StreamActions):
         """Meet the random faults of streams."""
         faults = self._exchange.faults
         while True:
-            self._chance = trio.Event()
+            chance = self._chance
             drawn = faults.draw_stream_fault()
             if drawn is None:
-                await self._chance.wait()
+                await chance.wait()
                 continue
-            seconds, name = drawn
-            with trio.move_on_after(seconds) as waited:
-                await self._chance.wait()
-            if not waited.cancelled_caught:
+            seconds, fault = drawn
+            if await _changed(chance, seconds):
                 continue
-            fault = Fault(fault=name, seconds=2.0)
             if self.now(fault):
-                faults.fired[name] += 1
+                faults.fired[fault.fault] += 1
             else:
                 faults.arm(fault)
+
+    async def _run_switches(self) -> None:
+        """Turn the random switches on and off."""
+        faults = self._exchange.faults
+        while True:
+            chance = self._chance
+            drawn = faults.draw_switch()
+            if drawn is None:
+                await chance.wait()
+                continue
+            seconds, fault, length_seconds = drawn
+            if await _changed(chance, seconds):
+                continue
+            faults.arm(fault)
+            faults.fired[fault.fault] += 1
+            await _changed(chance, length_seconds)
+            faults.clear(fault.fault)
+
+
+async def _changed(chance: trio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when the random faults were changed meanwhile."""
+    with trio.move_on_after(seconds):
+        await chance.wait()
+        return True
+    return False
 
 
 async def _until_told(
