@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 import trio
 from uuid_utils import uuid4
@@ -23,7 +23,6 @@ from robson.daemon.surroundings import Surroundings
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
-from robson.domain.market import Tick
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
@@ -31,8 +30,10 @@ from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
-from robson.venue.paper import PaperVenue
-from robson.venue.settings import PaperSettings
+from robson.venues import open_venue
+
+if TYPE_CHECKING:
+    from robson.venue.binance.client import Client
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
 LAST_ORDERS_SECONDS = 8.0
@@ -40,23 +41,6 @@ FEED_RESTART_SECONDS = 5.0
 DOOR_RETRY_SECONDS = 1.0
 
 _log = structlog.get_logger("robson")
-
-
-class _PaperMarket:
-    """Ticks on their way to the fan-out, seen by the paper venue first: it liquidates on them."""
-
-    def __init__(self, market: FanOut, venue: PaperVenue) -> None:
-        self._market = market
-        self._venue = venue
-
-    def observe(self, tick: Tick) -> bool:
-        """Take one tick."""
-        self._venue.observe(tick.symbol, tick.price)
-        return self._market.observe(tick)
-
-    def interrupted(self, symbol: str, reason: str) -> None:
-        """Ticks of the symbol are late or lost."""
-        self._market.interrupted(symbol, reason)
 
 
 async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path) -> None:
@@ -75,21 +59,14 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         if degraded is not None:
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds, on_gap=settings.recovery.on_gap)
-        paper = PaperVenue.open(
-            state / "paper-account.db",
-            clock=clock,
-            prices=market.prices,
-            settings=paper_settings(settings),
-            seed=seed_number(settings.feed.seed),
-        )
-        held.callback(paper.close)
-        executor = Executor(paper, clock)
+        venue = held.enter_context(open_venue(settings, opened, market, state=state))
+        executor = Executor(venue.venue, clock)
         strategies = Registry.load()
         for left in strategies.left_out:
             _log.warning("strategy_left_out", strategy=left.name, origin=left.origin, reason=left.reason)
         around = Surroundings(
             clock=clock,
-            venue=paper,
+            venue=venue.venue,
             market=market,
             record=record,
             executor=executor,
@@ -103,17 +80,19 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket)
+        await _serve(supervisor, desk, opened, venue.market, socket)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: Market, socket: Path) -> None:
+async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, market: Market, socket: Path) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
-        services.start_soon(_deliver, feed, market, supervisor.around.market.states)
+        if opened.exchange is not None:
+            services.start_soon(_keep, opened.exchange)
+        services.start_soon(_deliver, opened.feed, market, supervisor.around.market.states)
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
@@ -124,6 +103,13 @@ async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: M
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
         services.cancel_scope.cancel()
+
+
+async def _keep(client: "Client") -> None:
+    from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
+
+    async with keep(client):
+        await trio.sleep_forever()
 
 
 async def _open_door(
@@ -199,14 +185,6 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
         return journal, str(error)
 
 
-def paper_settings(settings: Settings) -> PaperSettings:
-    """Section `[paper]`, checked; ConfigurationError names the key, its value and what is allowed."""
-    try:
-        return msgspec.convert(settings.paper, type=PaperSettings, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"section [paper]: {error}") from error
-
-
 def machine_id() -> str:
     """What tells this machine from others; empty where the system has no id."""
     for place in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
@@ -215,8 +193,3 @@ def machine_id() -> str:
         except OSError:
             continue
     return ""
-
-
-def seed_number(seed: str) -> int:
-    """A seed as a number."""
-    return int.from_bytes(seed.encode()[:16].ljust(1, b"\0"), "big")

@@ -9,13 +9,13 @@ from pathlib import Path
 import trio
 
 from robson import config, log
-from robson.app import paper_settings, seed_number
 from robson.clock import parse_speed
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.emulator import credentials, process
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
+from robson.venues import paper_settings, seed_number
 
 EXIT_STORAGE = 74
 EXIT_CONFIGURATION = 78

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 import trio
 
 from robson import app, config, log
+from robson.clock import RunClock
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.store.moments import latest_moment
@@ -47,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         log.configure(settings.log.level)
         state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
         socket = config.socket_path(arguments.socket, os.environ, settings, state)
-        _credentials(arguments, settings)
-        opened = _open_feed(settings, state)
+        opened = _open_feed(settings, state, _credentials(arguments, settings))
         _create(state)
         trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
     except ConfigurationError as error:
@@ -89,10 +90,15 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
 
 
-def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
+def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:
     feed = settings.feed
-    if settings.mode == "live":
-        raise ConfigurationError("mode was live, which this version cannot trade yet: only paper is there")
+    if settings.mode == "live" and feed.source is None:
+        # Nobody means invented prices when real orders are placed by them.
+        feed = msgspec.structs.replace(feed, source="binance")
+    if settings.mode == "live" and feed.source != "binance":
+        raise ConfigurationError(
+            f"mode was live with feed.source {feed.source}: orders on the exchange need its own prices, binance"
+        )
     if feed.price_source != "trade" and feed.source != "binance":
         raise ConfigurationError(f"feed.price_source was {feed.price_source}, which only binance gives")
     match feed.source:
@@ -104,9 +110,12 @@ def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
             return _open_synthetic(feed, state)
         case "binance":
             # The libraries of a network cost a tenth of a second, which a daemon without one need not pay.
-            from robson.feed.binance.opening import open_binance
+            from robson.feed.binance.opening import open_prices
+            from robson.venue.binance.opening import make_client
 
-            return open_binance(feed, settings.binance)
+            clock = RunClock()
+            client = make_client(settings.binance, credentials, clock)
+            return OpenedFeed(open_prices(feed, settings.binance, client), clock, None, client)
         case None:
             print(
                 "robson: NO REAL PRICES: no feed was chosen, the market is SYNTHETIC (--feed replay plays a recording)",

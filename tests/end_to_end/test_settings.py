@@ -71,6 +71,18 @@ def test_live_mode_wants_its_keys_and_shows_them_to_nobody(tmp_path: Path, by: s
     assert "hunter" not in line
 
 
+@pytest.mark.parametrize("source", ["synthetic", "replay"])
+def test_live_mode_takes_no_other_prices_than_those_of_the_exchange(tmp_path: Path, source: str) -> None:
+    for name in ("binance-api-key", "binance-api-secret"):
+        (tmp_path / name).write_text("hunter")
+    state = tmp_path / "state"
+    flags = ("--mode", "live", "--state-dir", str(state), "--credentials-dir", str(tmp_path), "--feed", source)
+    line = refused(78, *flags)
+    assert f"feed.source {source}" in line
+    assert "binance" in line
+    assert not state.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "told"),
     [

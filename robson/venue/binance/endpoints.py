@@ -64,6 +64,10 @@ BORROWING_ORDER_WEIGHT = 1_500
 SERVER_TIME = Endpoint(method="GET", path="/api/v3/time", limit=Limit.API, weight=1, security=Security.NONE)
 EXCHANGE_RULES = Endpoint(method="GET", path="/api/v3/exchangeInfo", limit=Limit.API, weight=20, security=Security.NONE)
 LAST_PRICE = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=2, security=Security.NONE)
+LAST_PRICES = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=4, security=Security.NONE)
+BOOK_TOPS = Endpoint(method="GET", path="/api/v3/ticker/bookTicker", limit=Limit.API, weight=4, security=Security.NONE)
+PAST_TRADES = Endpoint(method="GET", path="/api/v3/aggTrades", limit=Limit.API, weight=4, security=Security.NONE)
+CANDLES = Endpoint(method="GET", path="/api/v3/klines", limit=Limit.API, weight=2, security=Security.NONE)
 COMMISSION = Endpoint(method="GET", path="/api/v3/account/commission", limit=Limit.API, weight=20)
 
 PLACE_ORDER = Endpoint(method="POST", path="/sapi/v1/margin/order", limit=Limit.UID, weight=6)

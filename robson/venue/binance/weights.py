@@ -17,12 +17,23 @@ class Priority(IntEnum):
 
     BOOKKEEPING = 0
     ENTRY = 1
-    QUERY = 2
-    EXIT = 3
+    HISTORY = 2
+    PRICES = 3
+    QUERY = 4
+    EXIT = 5
 
 
 # The share of each budget (percent) that requests of a priority may fill, all that was used by others included.
-_SHARE_PERCENT = {Priority.BOOKKEEPING: 40, Priority.ENTRY: 60, Priority.QUERY: 85, Priority.EXIT: 98}
+_SHARE_PERCENT = {
+    Priority.BOOKKEEPING: 40,
+    Priority.ENTRY: 60,
+    Priority.HISTORY: 70,
+    Priority.PRICES: 78,
+    Priority.QUERY: 85,
+    Priority.EXIT: 98,
+}
+# How long prices are not asked for after a firewall has answered: one may guard a stop, and one a second prolongs it.
+SHUNNED_PRICES_SECONDS = 15.0
 
 
 class Budgets:
@@ -76,6 +87,8 @@ class Budgets:
     def shun(self, refusal: RateLimited, now_ms: int) -> None:
         """A firewall answered: only what protects a position goes on, and finds out whether it still answers."""
         self._stop(refusal, now_ms + int(refusal.retry_after_seconds * 1000), Priority.ENTRY)
+        soon = min(refusal.retry_after_seconds, SHUNNED_PRICES_SECONDS)
+        self._stop(refusal, now_ms + int(soon * 1000), Priority.PRICES)
 
     def used(self, endpoint: Endpoint, now_ms: int) -> int:
         """The weight used of an endpoint's budget in the present minute."""

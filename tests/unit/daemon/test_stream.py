@@ -9,10 +9,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from robson.app import _PaperMarket
 from robson.domain.events import EVENT_TYPES
 from robson.domain.position import Active
 from robson.domain.values import Side
+from robson.venues import PaperMarket
 from tests.exchange import Exchange, feed_of
 from tests.rig import Rig, ScriptedFeed, SimulatedClock
 
@@ -28,7 +28,7 @@ class Streamed:
         feed = feed_of(self.exchange, self.clock, stale_after_seconds=STALE, poll_seconds=POLL, **more)
         feed.kept = {}  # type: ignore[attr-defined]
         self.rig = Rig(directory, feed=cast("ScriptedFeed", feed))
-        nursery.start_soon(feed.run, _PaperMarket(self.rig.market, self.rig.paper))
+        nursery.start_soon(feed.run, PaperMarket(self.rig.market, self.rig.paper))
 
     async def active(self, side: Side = Side.LONG, stop: str = "93500") -> str:
         """A position in the market at 95000, with its stop 1500 away."""

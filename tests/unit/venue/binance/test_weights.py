@@ -41,7 +41,7 @@ def test_the_venues_own_limit_is_never_reached() -> None:
 def test_what_a_lower_priority_may_not_use_a_higher_one_may() -> None:
     budgets = Budgets()
     counts = [spend_all(budgets, endpoints.ORDER, 10, priority) for priority in Priority]
-    assert counts == [480, 240, 300, 156]
+    assert counts == [480, 240, 120, 96, 84, 156]
 
 
 def test_endpoints_of_sapi_are_counted_apart_and_those_of_api_together() -> None:
