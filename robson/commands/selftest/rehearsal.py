@@ -73,6 +73,8 @@ class Rehearsal(Campaign):
     async def _until_due(self, number: int) -> None:
         due = self._lives * (number + 1) // (self._kills + 1)
         await self._kill_venue_until(number)
+        if not self._emulator.is_running:
+            return
         with trio.move_on_after(_SHARE_SECONDS):
             await self._operator.closed.reach(due)
 

@@ -21,9 +21,9 @@ _REQUESTS = {
 _ORDERS, _OTHERS = 0.15, 0.015
 _STREAM_EVERY_SECONDS = 4.0
 _SWITCH_EVERY_SECONDS, _SWITCH_SECONDS = 12.0, 6.0
-# Seconds, least and most; a reply that is later than any patience is among them.
+# Seconds, least and most: a reply may be later than an exit waits (two seconds).
 _LENGTHS = {
-    "late_reply": (0.2, 13.0),
+    "late_reply": (0.2, 5.0),
     "late": (0.02, 4.5),
     "limit_429": (1.0, 2.0),
     "ban_418": (1.0, 3.0),
