@@ -24,13 +24,14 @@ from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
 from robson.executor.executor import Executor
+from robson.executor.reach import keep_asking
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
-from robson.venues import open_venue
+from robson.venues import OpenedVenue, open_venue
 
 if TYPE_CHECKING:
     from robson.venue.binance.client import Client
@@ -80,19 +81,21 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, opened, venue.market, socket)
+        await _serve(supervisor, desk, opened, venue, socket)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, market: Market, socket: Path) -> None:
+async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: OpenedVenue, socket: Path) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
         if opened.exchange is not None:
             services.start_soon(_keep, opened.exchange)
-        services.start_soon(_deliver, opened.feed, market, supervisor.around.market.states)
+        if venue.admit is not None:
+            services.start_soon(keep_asking, executor.reach, venue.admit)
+        services.start_soon(_deliver, opened.feed, venue.market, supervisor.around.market.states)
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)

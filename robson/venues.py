@@ -1,6 +1,6 @@
 """The venue of each mode, opened for the composition root: the paper account with its file, or the exchange."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,11 @@ from robson.venue.settings import PaperSettings
 
 @dataclass(frozen=True)
 class OpenedVenue:
-    """A venue, and where the feed has to deliver its ticks for it."""
+    """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders."""
 
     venue: Venue
     market: Market
+    admit: Callable[[], Awaitable[None]] | None = None
 
 
 class PaperMarket:
@@ -72,7 +73,8 @@ def _live(opened: OpenedFeed, market: FanOut) -> OpenedVenue:
         raise ConfigurationError(
             f"mode was live with feed.source {opened.feed.source}: orders on the exchange need its own prices, binance"
         )
-    return OpenedVenue(BinanceVenue(opened.exchange, opened.clock), market)
+    venue = BinanceVenue(opened.exchange, opened.clock)
+    return OpenedVenue(venue, market, venue.admit)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

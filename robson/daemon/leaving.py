@@ -79,7 +79,7 @@ async def _step(life: Life) -> bool:
     symbol = position.symbol
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
-        terms = await around.pair_terms(symbol)
+        terms = await around.known_terms(symbol)
         price = await around.venue.price(symbol)
         account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)

@@ -17,7 +17,7 @@ from robson.daemon.recovery import rebuild_stop, tell_protected
 from robson.daemon.surroundings import Surroundings, exit_terms, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
-from robson.domain.errors import JournalUnusable, RuleError, VenueError
+from robson.domain.errors import JournalUnusable, Rejected, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
@@ -90,6 +90,8 @@ class Supervisor:
         try:
             await around.instrument(symbol)
             await around.pair_terms(symbol)
+        except Rejected:
+            raise  # its own words say more
         except VenueError as error:
             raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
         await around.market.subscribe(symbol)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
+import structlog
 import trio
 
 from robson.clock import process_age_seconds
@@ -30,6 +31,8 @@ from robson.ports import Clock, Venue
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 
+
+_log = structlog.get_logger("robson.position")
 
 # Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
 ACCOUNT_LAG_SECONDS = 60.0
@@ -119,10 +122,29 @@ class Surroundings:
         apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
         return venue_time + apart
 
+    async def known_terms(self, symbol: str) -> PairTerms:
+        """The same; where the venue refuses to tell, the last known or else the usual ones: an exit needs none."""
+        try:
+            return await self.pair_terms(symbol)
+        except Rejected as error:
+            _log.warning("terms_not_read", symbol=symbol, error=str(error))
+            return self.terms.get(symbol, PairTerms())
+
+    async def look_at(self, symbol: str) -> PairAccount:
+        """The pair's account, freshly read; what the venue answers to that says whether it is in reach."""
+        reach = self.executor.reach
+        try:
+            account = await self.venue.account(symbol)
+        except VenueError as error:
+            reach.hear_account(error)
+            raise
+        reach.hear_account(None, idle=not self.record.open_intents())
+        return account
+
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, freshly read; what a stop needs to know of it later is remembered."""
         fills, asked_at = self.fills[symbol], self.clock.monotonic()
-        account = await self.venue.account(symbol)
+        account = await self.look_at(symbol)
         self.reads[symbol] = AccountRead(account, fills, asked_at)
         return account
 

@@ -82,9 +82,7 @@ class Window:
             ),
             "copies": _copies(around.record.twin),
             "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
-            "venue": give.Check(
-                ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
-            ),
+            "venue": give.Check(ok=around.executor.reachable, detail=around.executor.reach.trouble or "answering"),
             "monitors": give.Check(
                 ok=not unwatched,
                 detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",
@@ -165,7 +163,7 @@ class Window:
         try:
             instrument = await around.instrument(symbol)
             terms = await around.pair_terms(symbol)
-            account = await around.venue.account(symbol)
+            account = await around.look_at(symbol)
         except VenueError as error:
             raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
         capital = self._identity.capital if request.capital_decimal is None else request.capital_decimal

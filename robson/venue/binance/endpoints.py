@@ -90,4 +90,5 @@ PAIRS = Endpoint(
 INDEX_PRICE = Endpoint(
     method="GET", path="/sapi/v1/margin/priceIndex", limit=Limit.IP, weight=10, security=Security.KEY
 )
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1)
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
-from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.errors import Fatal, RateLimited, Rejected, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import Role
 from robson.ports.clock import Clock
@@ -234,6 +234,12 @@ class BinanceVenue:
         return await self.client.call(
             endpoints.KEY_PERMISSIONS, [], lending.key_permissions, priority=Priority.BOOKKEEPING
         )
+
+    async def admit(self) -> None:
+        """Return if the exchange would take our orders; Fatal when the key is not accepted or may not trade margin."""
+        allowed = await self.key_permissions()
+        if allowed.reads is False or allowed.trades_margin is False or allowed.trades_spot_and_margin is False:
+            raise Fatal("permissions", "the API key may not read, borrow or trade on margin: allow all three")
 
     # --- parts -------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ Sans-io: the caller says what time it is (the venue's clock, milliseconds) and w
 from collections.abc import Mapping
 from enum import IntEnum
 
-from robson.domain.errors import Banned, RateLimited
+from robson.domain.errors import OWN_BUDGET, Banned, RateLimited
 from robson.venue.binance.endpoints import Endpoint, Limit
 
 MS_PER_MINUTE = 60_000
@@ -59,7 +59,7 @@ class Budgets:
         share = endpoint.limit.per_minute * _SHARE_PERCENT[priority] // 100
         if used + weight > share:
             raise RateLimited(
-                "budget",
+                OWN_BUDGET,
                 f"{endpoint.bucket} had {used} of {share} weight a minute used, {weight} more was needed",
                 retry_after_seconds=((minute + 1) * MS_PER_MINUTE - now_ms) / 1000,
             )

@@ -12,7 +12,8 @@ from trio.testing import wait_all_tasks_blocked
 from robson.domain.errors import Unreachable
 from robson.feed.binance import user_codec
 from robson.feed.binance.codec import MalformedFrame, OtherFrame, RequestRefused, ServerShutdown, to_stamp
-from robson.feed.binance.user import ListenToken, UserStream
+from robson.feed.binance.user import UserStream
+from robson.venue.binance.listen_token import ListenToken
 from tests.exchange import DAY_SECONDS, Exchange, ServedLine
 from tests.rig import SimulatedClock
 
@@ -89,7 +90,6 @@ class Listener:
         self.stream = UserStream(
             "ws://exchange.test/ws-api/v3",
             self.account,
-            self.account.clock,
             self.hint,
             connect=self.account.connect,
             random=lambda: 0.0,
