@@ -186,8 +186,8 @@ def _pair_after(
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        # What is still free is dust; only the rest of a surplus can have repaid others' debt.
-        surplus_base=pair.surplus_base + max(surplus - max(left - pair.dust_base, ZERO), ZERO) if others else ZERO,
+        # What is still free is dust; only the rest can have repaid others' debt, or saved them from borrowing it.
+        surplus_base=pair.surplus_base + max(surplus + pair.dust_base - left, ZERO) if others else ZERO,
         carried_base=carried_debt(
             account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
         ),

@@ -23,3 +23,18 @@ def test_base_that_is_still_free_is_dust_and_no_surplus() -> None:
     owed = Decimal(1)
     net = account.base.total - account.base.debt
     assert net == after.dust_base + after.surplus_base - after.carried_base - owed
+
+
+def test_dust_that_a_neighbours_entry_has_sold_is_owed_that_much_less() -> None:
+    dust, bought_too_much = Decimal("0.03"), Decimal("0.05")
+    sold = Decimal(1)
+    short, neighbour = exiting(Side.SHORT, left("1.05")), active(Side.SHORT, borrowed={"ABC": sold - dust})
+    pair = PairRecord(
+        symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), dust_base=dust, surplus_base=Decimal(0)
+    )
+    owed = sold - dust - bought_too_much
+    account = PairAccount(symbol="ABCUSDT", base=Leg(free=Decimal(0), borrowed=owed), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), bought_too_much)
+    assert (after.dust_base, after.surplus_base) == (0, dust + bought_too_much)
+    net = account.base.total - account.base.debt
+    assert net == after.dust_base + after.surplus_base - after.carried_base - sold
