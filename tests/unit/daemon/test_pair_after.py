@@ -30,7 +30,11 @@ def test_dust_that_a_neighbours_entry_has_sold_is_owed_that_much_less() -> None:
     sold = Decimal(1)
     short, neighbour = exiting(Side.SHORT, left("1.05")), active(Side.SHORT, borrowed={"ABC": sold - dust})
     pair = PairRecord(
-        symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), dust_base=dust, surplus_base=Decimal(0)
+        symbol="ABCUSDT",
+        baseline_base=Decimal(0),
+        baseline_quote=Decimal(1000),
+        dust_base=dust,
+        surplus_base=Decimal(0),
     )
     owed = sold - dust - bought_too_much
     account = PairAccount(symbol="ABCUSDT", base=Leg(free=Decimal(0), borrowed=owed), quote=Leg(free=Decimal(1100)))
