@@ -78,6 +78,8 @@ async def judge(
             pairs=baseline,
             reply=reply,
         )
+        if baseline:
+            around.fills_at_baseline[symbol] = around.reads[symbol].fills
         return bool(decision.actions)
 
 
