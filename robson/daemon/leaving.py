@@ -187,7 +187,7 @@ def _pair_after(
         pair,
         dust_base=left,
         # What is still free is dust; only the rest can have repaid others' debt, or saved them from borrowing it.
-        surplus_base=pair.surplus_base + max(surplus + pair.dust_base - left, ZERO) if others else ZERO,
+        surplus_base=max(pair.surplus_base + surplus + pair.dust_base - left, ZERO) if others else ZERO,
         carried_base=carried_debt(
             account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
         ),

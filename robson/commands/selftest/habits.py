@@ -11,7 +11,8 @@ class Habits:
     `capital` is of each position (quote). `stop_percents` of the price are the stop distances that signals have.
     `pause_seconds` is the most that a hand rests between two acts; `acts` is what it does then, and how often.
     `same_side` is how often a pair that is in the market is armed on the side that is there: one pair, one side.
-    `mends`: what has ended in Error is closed again.
+    `mends`: what has ended in Error is closed again. `repeats_at_work`: requests whose reply a kill has swallowed are
+    sent once more beside everything else, not before it.
     """
 
     pairs: tuple[str, ...]
@@ -24,6 +25,7 @@ class Habits:
     stop_percents: tuple[str, ...] = ("0.105", "0.12", "0.15", "0.2", "0.3", "1.5")
     same_side: float = 0.9
     mends: bool = False
+    repeats_at_work: bool = False
 
 
 PAPER = Habits(
@@ -44,4 +46,5 @@ LIVE = Habits(
     pause_seconds=0.4,
     acts={"arm": 35, "signal": 40, "close": 8, "disarm": 2, "rest": 15},
     mends=True,
+    repeats_at_work=True,
 )

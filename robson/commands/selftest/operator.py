@@ -60,9 +60,16 @@ class Operator:
         self._aim = Aim("", 0.0)
 
     async def settle_accounts(self) -> None:
-        """Release the latch and send once more what a kill has left without a reply."""
+        """Release the latch; and send once more what a kill has left without a reply, unless that may take long."""
         async with connected(self._socket) as line:
             await line.ask(ResumeResult, "resume")
+        if not self._habits.repeats_at_work:
+            gone = await self._repeat_unanswered()
+            if gone is not None:
+                raise gone
+
+    async def _repeat_unanswered(self) -> Gone | None:
+        """Give what went wrong on the way, if anything did."""
         gone: list[Gone] = []
 
         async def repeat(cmd: str, fields: Mapping[str, Any]) -> None:
@@ -77,8 +84,7 @@ class Operator:
         async with trio.open_nursery() as hands:
             for (cmd, _), fields in list(self._promises.unanswered.items()):
                 hands.start_soon(repeat, cmd, fields)
-        if gone:
-            raise gone[0]
+        return gone[0] if gone else None
 
     def watch_for(self, aim: Aim) -> None:
         """From now on tell this aim what happens."""
@@ -88,6 +94,8 @@ class Operator:
         """Work with several hands, and follow the events, until cancelled."""
         async with trio.open_nursery() as hands:
             hands.start_soon(self._follow)
+            if self._habits.repeats_at_work:
+                hands.start_soon(self._repeat_unanswered)
             for _ in range(self._habits.hands):
                 hands.start_soon(self._hand)
 

@@ -4,18 +4,18 @@ from robson.emulator.faults import STREAM_FAULTS, SWITCHES, Chance
 
 # How often each is chosen. A page from the firewall silences all but exits for two minutes, a ban all for its length.
 _REQUESTS = {
-    "drop_request": 6,
-    "drop_reply": 6,
-    "late_reply": 6,
-    "reply_503": 6,
-    "reply_1007": 6,
-    "late": 6,
-    "partial": 6,
-    "refuse": 4,
-    "loan_without_order": 4,
-    "repay_fails": 4,
-    "limit_429": 2,
-    "ban_418": 1,
+    "drop_request": 10,
+    "drop_reply": 10,
+    "late_reply": 10,
+    "reply_503": 10,
+    "reply_1007": 10,
+    "late": 10,
+    "partial": 10,
+    "refuse": 6,
+    "loan_without_order": 6,
+    "repay_fails": 6,
+    "limit_429": 3,
+    "ban_418": 2,
     "html_403": 1,
 }
 _ORDERS, _OTHERS = 0.15, 0.015

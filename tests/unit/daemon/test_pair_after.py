@@ -42,3 +42,14 @@ def test_dust_that_a_neighbours_entry_has_sold_is_owed_that_much_less() -> None:
     assert (after.dust_base, after.surplus_base) == (0, dust + bought_too_much)
     net = account.base.total - account.base.debt
     assert net == after.dust_base + after.surplus_base - after.carried_base - sold
+
+
+def test_free_base_that_is_named_as_dust_leaves_a_surplus_by_so_much() -> None:
+    earlier, free = Decimal("0.976"), Decimal("4.857")
+    bought_too_much, interest = Decimal(4), Decimal("0.119")
+    short, neighbour = exiting(Side.SHORT, left(str(1 + bought_too_much))), active(Side.SHORT, borrowed={})
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), surplus_base=earlier)
+    account = PairAccount(symbol="ABCUSDT", base=Leg(free=free), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, bought_too_much, bought_too_much - interest)
+    assert after.dust_base == bought_too_much
+    assert after.dust_base + after.surplus_base == free
