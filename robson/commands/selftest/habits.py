@@ -39,12 +39,13 @@ PAPER = Habits(
 LIVE = Habits(
     pairs=(
         *("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT"),
-        *("LTCUSDT", "LINKUSDT", "AVAXUSDT", "BCHUSDT", "BTCUSDC", "ETHUSDC"),
+        *("LTCUSDT", "LINKUSDT", "AVAXUSDT", "BCHUSDT", "DOTUSDT", "UNIUSDT", "ATOMUSDT", "NEARUSDT"),
+        *("SUIUSDT", "AAVEUSDT", "TRXUSDT", "BTCUSDC", "ETHUSDC", "SOLUSDC"),
     ),
-    hands=12,
-    open_most=50,
+    hands=14,
+    open_most=60,
     pause_seconds=0.4,
-    acts={"arm": 35, "signal": 40, "close": 8, "disarm": 2, "rest": 15},
+    acts={"arm": 35, "signal": 40, "close": 10, "disarm": 2, "rest": 13},
     mends=True,
     repeats_at_work=True,
 )

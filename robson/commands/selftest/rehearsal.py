@@ -22,7 +22,7 @@ from robson.protocol.results import StatusResult
 from robson.venue.instruments import builtin_instrument
 
 # A share of lives that takes longer is not waited for: the kill comes, and what stood in its way may be over then.
-_SHARE_SECONDS = 40.0
+_SHARE_SECONDS = 25.0
 # So many seconds in which not a single life ends are a fault.
 _STANDSTILL_SECONDS = 300.0
 # How long the emulator stays away (s), and how often the daemon is killed and started while it is.
@@ -33,7 +33,7 @@ _VENUE_MOMENTS = ("entry_order_placed", "exit_order_placed", "exit_triggered", "
 _AIM_SECONDS = 2.0
 _AIM_DELAY_SECONDS = 0.02
 # The market's own walk is slow: a print beyond a stop every now and then, as far as that (a share of the price).
-_PRINT_SECONDS = 0.35
+_PRINT_SECONDS = 0.25
 _PRINT_SHARES = (0.0004, 0.0035)
 _SETTLED_SECONDS = 90.0
 _LOOK_SECONDS = 0.5
