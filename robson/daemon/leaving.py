@@ -183,13 +183,20 @@ def _pair_after(
     else:
         left = pair.dust_base + dust if others else dust
     base, quote = instrument.base, instrument.quote
+    carried = carried_debt(
+        account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
+    )
+    unnamed = ZERO
+    if others:
+        unnamed = pair.surplus_base
+        if position.side is Side.SHORT:
+            # What is still free is dust, what is still owed is carried; the rest has repaid others' debt, or saved them
+            # from borrowing it.
+            unnamed = max(unnamed + surplus + pair.dust_base - left + carried - pair.carried_base, ZERO)
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        # What is still free is dust; only the rest can have repaid others' debt, or saved them from borrowing it.
-        surplus_base=max(pair.surplus_base + surplus + pair.dust_base - left, ZERO) if others else ZERO,
-        carried_base=carried_debt(
-            account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
-        ),
+        surplus_base=unnamed,
+        carried_base=carried,
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

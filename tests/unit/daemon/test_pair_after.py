@@ -53,3 +53,22 @@ def test_free_base_that_is_named_as_dust_leaves_a_surplus_by_so_much() -> None:
     after = _pair_after(short, [neighbour], account, pair, PAIR, bought_too_much, bought_too_much - interest)
     assert after.dust_base == bought_too_much
     assert after.dust_base + after.surplus_base == free
+
+
+def test_a_short_that_bought_less_than_it_sold_has_used_up_what_others_bought_too_much() -> None:
+    earlier, bought_too_little = Decimal("0.05"), Decimal("-0.03")
+    short, neighbour = exiting(Side.SHORT, left("0.97")), active(Side.SHORT, borrowed={"ABC": 1})
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), surplus_base=earlier)
+    owed = 1 - earlier - bought_too_little
+    account = PairAccount(symbol="ABCUSDT", base=Leg(borrowed=owed), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), bought_too_little)
+    assert (after.dust_base, after.surplus_base, after.carried_base) == (0, earlier + bought_too_little, 0)
+
+
+def test_what_a_short_leaves_owed_is_carried_and_not_taken_from_a_surplus() -> None:
+    earlier, missing = Decimal("0.05"), Decimal("-0.03")
+    short, neighbour = exiting(Side.SHORT, left("0.97")), active(Side.SHORT, borrowed={"ABC": 1})
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), surplus_base=earlier)
+    account = PairAccount(symbol="ABCUSDT", base=Leg(borrowed=1 - missing), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), missing)
+    assert (after.dust_base, after.surplus_base, after.carried_base) == (0, earlier, -missing)
