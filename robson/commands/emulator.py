@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from robson import config, log
-from robson.clock import parse_speed
+from robson.clock import RunClock, parse_speed
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.emulator import credentials, process
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
@@ -113,9 +113,12 @@ def _open_feed(feed: config.Feed, places: config.Binance, state: Path) -> Opened
             return open_synthetic(builtin_instrument, seed=feed.seed, speed=feed.speed, not_before=latest_moment(state))
         case "binance":
             # The libraries of a network cost a tenth of a second, which an emulator without one need not pay.
-            from robson.feed.binance.opening import open_binance
+            from robson.feed.binance.opening import open_prices
+            from robson.venue.binance.opening import make_client
 
-            return open_binance(feed, places)
+            clock = RunClock()
+            client = make_client(places, None, clock)
+            return OpenedFeed(open_prices(feed, places, client), clock, None, client)
 
 
 def _patience(opened: OpenedFeed, speed: str) -> float:

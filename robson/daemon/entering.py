@@ -79,6 +79,8 @@ async def judge(
             pairs=baseline,
             reply=reply,
         )
+        if baseline:
+            around.fills_at_baseline[symbol] = around.reads[symbol].fills
         return bool(decision.actions)
 
 
@@ -180,7 +182,8 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
     lent = stray_loans(account, around).get(around.instruments[symbol].base, ZERO)
     total = account.base.total - min(lent, account.base.free)
     known = around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
-    baseline = total - known.dust_base
+    # With nobody on the pair a surplus lies free: a neighbour whose entry came to nothing did not take it along.
+    baseline = total - known.dust_base - known.surplus_base
     if abs(baseline - known.baseline_base) < around.instruments[symbol].step_size:
         baseline = min(known.baseline_base, total)
     baseline = max(baseline, ZERO)

@@ -185,9 +185,11 @@ def _pair_after(
     else:
         left = pair.dust_base + dust if others else dust
     base, quote = instrument.base, instrument.quote
-    # What is still free is dust. What is not has paid others' debt: the rest of a surplus, and earlier dust that a
-    # short's entry sold instead of borrowing it.
-    sunk = pair.surplus_base + max(surplus + pair.dust_base - left, ZERO) if others else ZERO
+    sunk = pair.surplus_base if others else ZERO
+    if others and position.side is Side.SHORT:
+        # What is still free is dust. What is not has paid others' debt, or saved them from borrowing it: the rest of a
+        # surplus, and earlier dust that a short's entry sold.
+        sunk = max(sunk + surplus + pair.dust_base - left, ZERO)
     return msgspec.structs.replace(
         pair,
         dust_base=left,

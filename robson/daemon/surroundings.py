@@ -104,6 +104,8 @@ class Surroundings:
     # The newest read of each pair's account, and how many fills on it this run has learnt of.
     reads: dict[str, AccountRead] = field(default_factory=dict)
     fills: Counter[str] = field(default_factory=Counter)
+    # How many of those were known when the pair's baseline was read.
+    fills_at_baseline: Counter[str] = field(default_factory=Counter)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
@@ -238,7 +240,8 @@ class Surroundings:
         # In and out again, a position leaves the base as it was, yet not the quote: its fees are gone.
         untouched = pair is not None and account.quote.total == pair.baseline_quote != ZERO
         ours = self.on_pair(symbol, but="")
-        has_traded = self.fills[symbol] > 0 or any(position.entry is not None for position in ours)
+        is_later = self.fills[symbol] > self.fills_at_baseline[symbol]
+        has_traded = is_later or any(position.entry is not None for position in ours)
         # The smallest order brings in a little less than its quantity.
         is_alone = has_traded and len(ours) <= 1
         if 2 * abs(apart) >= instrument.smallest_sellable(price) or (untouched and is_alone):

@@ -112,12 +112,13 @@ def bought_back_by(position: Position, base: str) -> Decimal:
 def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:
     """The base that a short bought beyond what it sold and its interest, such as the rest of a step.
 
-    Repaid automatically, it has paid others' debt: the last one out will miss that much of its own.
+    Repaid automatically, it has paid others' debt: the last one out will miss that much of its own. Negative where the
+    pair owed less than the short itself, because others had bought too much: it has used up so much of theirs.
     """
     if position.side is Side.LONG or position.entry is None or position.exit is None:
         return ZERO
     interest = _interest_so_far(position, base, terms.base_hourly_interest_rate, margin=timedelta(0))
-    return max(bought_back_by(position, base) - position.entry.quantity - interest, ZERO)
+    return bought_back_by(position, base) - position.entry.quantity - interest
 
 
 def _baseline(pair: PairRecord | None) -> Decimal:

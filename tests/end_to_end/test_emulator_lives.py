@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.end_to_end.daemon import PATIENCE_SECONDS
-from tests.end_to_end.test_emulator import ORDER, PAIR, Emulator
+from tests.end_to_end.emulator import ORDER, PAIR, Emulator
 
 
 class HastyEmulator(Emulator):

@@ -20,6 +20,7 @@ from robson.venue.binance.credit import read_credit
 from robson.venue.binance.filters import PairRules, pair_rules
 from robson.venue.binance.history import History
 from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
+from robson.venue.binance.shared import Shared
 from robson.venue.binance.signing import Parameter, text_of
 from robson.venue.binance.weights import Priority
 
@@ -48,6 +49,8 @@ class BinanceVenue:
         self._terms: dict[str, tuple[float, PairTerms]] = {}
         self._fees: dict[str, Decimal] = {}
         self._pairs: tuple[float, dict[str, ListedPair]] | None = None
+        # After a start every position asks at once, and the answers are their pair's.
+        self._shared = Shared()
 
     def timestamp_ms(self) -> int:
         """The venue's clock as last known, never ahead of it; milliseconds since the epoch."""
@@ -59,6 +62,9 @@ class BinanceVenue:
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters for market orders; Rejected `unknown_symbol` when the exchange does not list it."""
+        return await self._shared.ask(("instrument", symbol), lambda: self._instrument(symbol))
+
+    async def _instrument(self, symbol: str) -> Instrument:
         rules = await self.pair_rules(symbol)
         instrument = rules.instrument
         if rules.maximum_notional > 0:
@@ -101,7 +107,7 @@ class BinanceVenue:
         if known is not None and now - known[0] < TERMS_KEPT_SECONDS:
             return known[1]
         try:
-            terms = await self._read_terms(symbol)
+            terms = await self._shared.ask(("terms", symbol), lambda: self._read_terms(symbol))
         except VenueError as error:
             if known is None:
                 raise
@@ -235,7 +241,10 @@ class BinanceVenue:
         """The pairs of isolated margin by symbol; at most an hour old."""
         now = self._clock.monotonic()
         if self._pairs is None or now - self._pairs[0] >= PAIRS_KEPT_SECONDS:
-            self._pairs = (now, await self.client.call(endpoints.PAIRS, [], lending.listed_pairs))
+            listed = await self._shared.ask(
+                "pairs", lambda: self.client.call(endpoints.PAIRS, [], lending.listed_pairs)
+            )
+            self._pairs = (now, listed)
         return self._pairs[1]
 
     async def key_permissions(self) -> KeyPermissions:
