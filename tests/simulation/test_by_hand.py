@@ -47,7 +47,7 @@ class Life:
         self.weather.changes_filters = False
         self.journal, self.feed, self.accounts = MemoryJournal(), ScriptedFeed(), MemoryAccounts()
         self.settings = PaperSettings(
-            collateral=Decimal(random.choice((4000, 100_000))), spread_bps=Decimal(0), slippage_bps=Decimal(0)
+            collateral=Decimal(random.choice((700, 4000, 100_000))), spread_bps=Decimal(0), slippage_bps=Decimal(0)
         )
         self.ids: list[str] = []
         # The trader's own base, and what the positions should hold or owe by the venue's own books.
@@ -120,7 +120,7 @@ class Life:
             case "repay":
                 self._repay(rig)
             case _:
-                by_hand.move(rig.paper, "USDT", self.random.choice((500, 5000)))
+                by_hand.move(rig.paper, "USDT", Decimal(self.random.choice((500, 5000))))
 
     async def _trade(self, rig: Rig, side: OrderSide, quantity: Decimal) -> None:
         try:
@@ -146,10 +146,10 @@ class Life:
     def _repay(self, rig: Rig) -> None:
         """The trader repays some of the quote debt, as far as there is one and something free."""
 
-        def step(pair: Pair, _rules: PairRules, now_ms: int) -> Change:
+        def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
             leg = pair.account.quote
             amount = min(leg.debt, leg.free, Decimal(100))
-            return repay(pair, "USDT", amount, now_ms) if amount > 0 else Change(pair=pair)
+            return repay(pair, rules, "USDT", amount, now_ms) if amount > 0 else Change(pair=pair)
 
         rig.paper._accounts.update("BTCUSDT", step)
 
