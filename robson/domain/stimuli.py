@@ -35,6 +35,7 @@ class EntryTerms(Value):
     terms: PairTerms
     neighbours: tuple[Neighbour, ...] = ()
     latched: bool = False
+    paused: bool = False
     stale: bool = False
     degraded: str | None = None
     unexplained_debt: Decimal = ZERO
@@ -102,6 +103,17 @@ class StopMoved(Value):
     extreme: Decimal
     trade_id: int | None
     seen_at: datetime | None = None
+
+
+class StopTightened(Value):
+    """The operator wants the stop at `trailing_stop`; `price` is the present one (both quote per base).
+
+    `present` carries the stop and extreme of the watch.
+    """
+
+    trailing_stop: Decimal
+    price: Decimal
+    present: StopMoved
 
 
 class StopHit(Value):
@@ -242,6 +254,7 @@ Stimulus = (
     | EntryExecuted
     | EntryRefused
     | StopMoved
+    | StopTightened
     | StopHit
     | ExitRequested
     | DisarmRequested
