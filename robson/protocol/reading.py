@@ -10,8 +10,8 @@ import msgspec
 from robson.domain.errors import RuleError
 from robson.domain.values import Side
 from robson.protocol.fields import RequestId
-from robson.protocol.requests import AnyRequest
 from robson.protocol.table import COMMANDS, Command
+from robson.protocol.unions import AnyRequest
 from robson.protocol.wording import field_kind
 
 DEPTH_MAX = 32
