@@ -71,6 +71,8 @@ def _check_depth(line: bytes) -> None:
                 depth += 1
             case b"]" | b"}":
                 depth -= 1
+            case _:
+                continue
         if depth > DEPTH_MAX:
             raise RuleError("too_deep", f"the line nested deeper than {DEPTH_MAX} levels", hint=_ONE_OBJECT)
 
