@@ -46,9 +46,9 @@ echo '{{"cmd":"status"}}' | nc -N -U state/robson.sock | jq .result.positions
 ```python
 import json, socket
 
-with socket.socket(socket.AF_UNIX) as robson:
-    robson.connect("state/robson.sock")
-    with robson.makefile("rw") as lines:
+with socket.socket(socket.AF_UNIX) as daemon:
+    daemon.connect("state/robson.sock")
+    with daemon.makefile("rw") as lines:
         print(json.dumps({{"id": 1, "cmd": "status"}}), file=lines, flush=True)
         print(json.loads(lines.readline())["result"]["state"])
 ```
