@@ -59,8 +59,8 @@ class Reasons:
         if row.type == "exit_triggered":
             self._keep_last_move()
         event = _event(row)
-        if isinstance(event, SignalRejected):
-            # The signal came to nothing: another one led into the market, if any.
+        if isinstance(event, (SignalRejected, EntrySignalReceived)):
+            # What came before came to nothing: only the last word on entering explains where it is now.
             self._kept = [(known, kept) for known, kept in self._kept if isinstance(kept, PositionArmed)]
         self.begins = self.begins or isinstance(event, PositionArmed)
         self._kept.append((row, event))
@@ -182,6 +182,8 @@ def _steps(row: Recorded, event: PositionEvent, orders: Mapping[str, OrderView])
             yield _theirs("fill", event.filled_at, row, words, price=event.fill_price, quantity=event.quantity)
         case PositionClosed():
             yield _ours(row, "result", f"{event.exit_reason.value}, net {plain(event.net_pnl)}", price=event.exit_price)
+        case SignalRejected():
+            yield _ours(row, "result", f"{event.signal_id} was refused ({event.stage}, {event.code}): {event.message}")
         case PositionArmed():
             return
         case _:

@@ -142,7 +142,6 @@ class Record:
                         notices=(Notice(type="journal_recovered", at=self._clock.now(), data=told),),
                         intents=tuple(self._intents.values()),
                         latch=self.latched,
-                        pause=self.paused,
                     )
                 )
             except JournalUnwritable as error:

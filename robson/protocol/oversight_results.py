@@ -106,7 +106,7 @@ class WhyResult(Result, kw_only=True):
     complete: Annotated[bool, Meta(description="false: its first events are in the archive, and missing here")]
     stop_moves: Annotated[int, Meta(description="trailing_stop_updated events; several prices may share one")]
     adjustments: Annotated[int, Meta(description="how many of them were the operator's")]
-    entry: Annotated[Leg | None, Meta(description="null before an accepted signal")] = None
+    entry: Annotated[Leg | None, Meta(description="null before a signal that was taken")] = None
     exit: Annotated[Leg | None, Meta(description="null before an exit was decided")] = None
     chain: Annotated[tuple[Step, ...], Meta(description="in the order in which Robson learnt of it")]
 

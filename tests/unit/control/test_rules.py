@@ -132,6 +132,7 @@ async def test_a_silent_client_is_told_and_closed(tmp_path: Path, real_time: Rea
         error = (await client.reply())["error"]
         assert (error["code"], "60 s" in error["message"]) == ("idle", True)
         assert await client.line() == b""
+        await trio.sleep(5)
         served.operations.commit("feed_stale")
         assert (await follower.reply())["seq"] == 1
         assert (await follower.ask('{"cmd":"ping"}'))["ok"]
