@@ -6,7 +6,7 @@ from robson.protocol import oversight as ask
 from robson.protocol import oversight_results as give
 from robsonctl.exits import Exit
 from robsonctl.session import Session
-from robsonctl.tables import event_text, journal_text, orders_text, position_text, why_text
+from robsonctl.tables import events_text, journal_text, orders_text, position_text, why_text
 
 
 def show(session: Session) -> int:
@@ -18,7 +18,7 @@ def show(session: Session) -> int:
         parts = [position_text(shown, session.paint, session.present())]
         if shown.orders:
             parts += ["", "orders", orders_text(shown.orders)]
-        parts += ["", "events", *map(event_text, shown.events)]
+        parts += ["", "events", *events_text(shown.events)]
         if shown.next_seq is not None:
             parts += [f"more: robsonctl events --position {shown.position_id} --from {shown.next_seq}"]
         return "\n".join(parts)

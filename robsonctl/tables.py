@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from robson.domain.values import plain
@@ -142,7 +143,11 @@ def _outcome_words(outcome: str, paint: Paint) -> str:
 
 def event_text(event: EventLine) -> str:
     """One event on one line."""
-    words = " ".join(f"{name}={_plain_words(value)}" for name, value in event.data.items() if value not in (None, {}))
+    told = {name: value for name, value in event.data.items() if value not in (None, {})}
+    if told.get("adjusted") is False:
+        # Almost every moved stop followed a price: only the others are worth the word.
+        del told["adjusted"]
+    words = " ".join(f"{name}={_plain_words(value)}" for name, value in told.items())
     return f"{event.seq:>6}  {local(event.at)}  {event.position_id or '-':<36}  {event.event:<22}  {words}".rstrip()
 
 
@@ -209,6 +214,9 @@ def _leg_text(name: str, leg: Leg) -> str:
             ("fill to journal", leg.fill_to_known_ms),
         )
     ]
+    if name == "entry":
+        # No tick leads to a signal that a person or a script gave.
+        del words[0]
     slippage = [("slippage", leg.slippage_bps), ("against the stop", leg.stop_slippage_bps)]
     words += [(label, f"{number(bps)} bps") for label, bps in slippage if bps is not None]
     return f"{name}: " + ", ".join(f"{label} {value or 'unknown'}" for label, value in words)
@@ -233,6 +241,21 @@ def journal_text(journal: JournalResult, present: datetime) -> str:
     if backup is not None:
         told = f"{local(backup.at)} ({age(backup.at, present)} ago), up to seq {backup.last_seq}: {backup.file}"
     return pairs_text([*rows, ("last_backup", told)])
+
+
+def events_text(events: Sequence[EventLine]) -> Iterable[str]:
+    """One line an event; of a run of stops that followed the price only the last one."""
+    passed = 0
+    for event, after in zip_longest(events, events[1:]):
+        if _followed(event) and after is not None and _followed(after):
+            passed += 1
+            continue
+        yield event_text(event) + (f"  (after {passed} like it)" if passed else "")
+        passed = 0
+
+
+def _followed(event: EventLine) -> bool:
+    return event.event == "trailing_stop_updated" and not event.data.get("adjusted")
 
 
 def pairs_text(rows: Iterable[tuple[str, Any]]) -> str:

@@ -97,6 +97,30 @@ def test_a_long_life_says_where_it_goes_on(robsonctl: Robsonctl, daemon: Scripte
     assert "orders" not in robsonctl.out
 
 
+def test_of_many_moved_stops_show_prints_the_last(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
+    moves = ["93501", "93502", "93503", "94200", "94300"]
+    events = tuple(
+        EventLine(
+            event="trailing_stop_updated",
+            seq=seq,
+            at=NOON,
+            position_id="p-1",
+            data={"trailing_stop": stop, "adjusted": stop == "94200"},
+        )
+        for seq, stop in enumerate(moves, 1)
+    )
+    daemon.reply(status(position("p-1")))
+    daemon.reply(shown(events=events))
+    assert robsonctl("show", "p-1") == Exit.OK
+    lines = robsonctl.out.splitlines()
+    told = [line.split("trailing_stop_updated")[1].split() for line in lines[lines.index("events") + 1 :]]
+    assert told == [
+        ["trailing_stop=93503", "(after", "2", "like", "it)"],
+        ["trailing_stop=94200", "adjusted=yes"],
+        ["trailing_stop=94300"],
+    ]
+
+
 def test_why_prints_the_chain_and_says_what_is_not_known(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
     daemon.reply(status(position("p-1")))
     daemon.reply(WHY)
