@@ -15,6 +15,7 @@ from uuid_utils import uuid4
 
 from robson import __version__
 from robson.config import Settings
+from robson.control.rules import Rules, doors_of
 from robson.control.server import serve
 from robson.daemon.desk import Desk
 from robson.daemon.listening import listen
@@ -53,6 +54,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
     Raises StorageError when there is no usable journal, ConfigurationError when the settings cannot be obeyed.
     """
     clock, feed = opened.clock, opened.feed
+    doors = doors_of(settings.control, socket)
     with ExitStack() as held:
         lock = held.enter_context(StateLock.take(state, clock=clock))
         if lock.crashed is not None:
@@ -84,14 +86,16 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, opened, venue, socket)
+        await _serve(supervisor, desk, opened, venue, doors)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: OpenedVenue, socket: Path) -> None:
+async def _serve(
+    supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: OpenedVenue, openings: list[tuple[Path, Rules]]
+) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
         if opened.exchange is not None:
@@ -105,7 +109,8 @@ async def _serve(supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: 
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:
-                await doors.start(_open_door, socket, desk, supervisor.around)
+                for place, rules in openings:
+                    await doors.start(_open_door, place, rules, desk, supervisor.around)
                 await doors.start(_until_told, doors.cancel_scope)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
@@ -129,11 +134,16 @@ async def _keep(client: "Client") -> None:
 
 
 async def _open_door(
-    socket: Path, desk: Desk, around: Surroundings, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    place: Path,
+    rules: Rules,
+    desk: Desk,
+    around: Surroundings,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the control socket; a daemon that is degraded anyway protects its positions while there can be none."""
     try:
-        await serve(socket, desk, around.clock, task_status=task_status)
+        await serve(place, desk, around.clock, rules, task_status=task_status)
     except StorageError as error:
         if around.record.degraded is None:
             raise
@@ -144,7 +154,7 @@ async def _open_door(
     while True:
         await trio.sleep(DOOR_RETRY_SECONDS)
         with suppress(StorageError):
-            await serve(socket, desk, around.clock)
+            await serve(place, desk, around.clock, rules)
 
 
 async def _until_told(

@@ -116,9 +116,17 @@ class Binance(Section):
 
 
 class Control(Section):
-    """The control socket; empty means the default place."""
+    """The control socket (empty: the default place), one for monitoring (empty: none), and who may do what there.
+
+    `arm_users` and `panic_users` are names or uids with commas between; empty means everybody who can open the socket.
+    """
 
     socket: str = ""
+    read_only_socket: str = ""
+    arm_users: str = ""
+    panic_users: str = ""
+    idle_seconds: float = 3600.0
+    requests_per_second: int = 500
 
 
 class Journal(Section):

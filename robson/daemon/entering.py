@@ -121,6 +121,7 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
         last_price=around.market.prices(symbol),
         neighbours=neighbours,
         latched=around.record.latched,
+        paused=around.record.paused,
         stale=around.market.prices(symbol) is None or around.market.is_stale(symbol),
         degraded=around.record.degraded,
         unexplained_debt=max(stray_loans(account, around).values(), default=ZERO),

@@ -38,6 +38,7 @@ class EntryTerms(Value):
     last_price: Decimal | None = None
     neighbours: tuple[Neighbour, ...] = ()
     latched: bool = False
+    paused: bool = False
     stale: bool = False
     degraded: str | None = None
     unexplained_debt: Decimal = ZERO
@@ -105,6 +106,17 @@ class StopMoved(Value):
     extreme: Decimal
     trade_id: int | None
     seen_at: datetime | None = None
+
+
+class StopTightened(Value):
+    """The operator wants the stop at `trailing_stop`; `price` is the present one (both quote per base).
+
+    `present` carries the stop and extreme of the watch.
+    """
+
+    trailing_stop: Decimal
+    price: Decimal
+    present: StopMoved
 
 
 class StopHit(Value):
@@ -245,6 +257,7 @@ Stimulus = (
     | EntryExecuted
     | EntryRefused
     | StopMoved
+    | StopTightened
     | StopHit
     | ExitRequested
     | DisarmRequested

@@ -12,7 +12,7 @@ Mode = Literal["paper", "live"]
 DaemonState = Literal["recovering", "degraded", "live"]
 
 
-_OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
+OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
 
 
 class Result(Value):
@@ -31,6 +31,16 @@ class HelloResult(Result):
             description="recovering until every stop is watched; degraded while feed, venue or journal is out of reach"
         ),
     ]
+    paused: Annotated[bool, Meta(description="whether signals are refused until `unpause`")] = False
+
+
+class VersionResult(Result):
+    """What runs."""
+
+    version: Annotated[str, Meta(description="Robson's")]
+    protocol: int
+    python: str
+    sqlite: str
 
 
 class PingResult(Result):
@@ -136,6 +146,7 @@ class StatusResult(Result):
         float | None,
         Meta(description="from the start of the process until every stop was rebuilt and watched; null before that"),
     ] = None
+    paused: Annotated[bool, Meta(description="whether signals are refused until `unpause`")] = False
 
 
 class PlanResult(Result, kw_only=True):
@@ -238,6 +249,16 @@ class ResumeResult(Result):
     panic_latched: bool = False
 
 
+class PriceLine(Result):
+    """The newest price of one symbol, for a subscriber that asked for prices."""
+
+    event: Literal["price"]
+    at: Annotated[datetime, Meta(description="when it was looked at, by the daemon's clock")]
+    data: Annotated[dict[str, Any], Meta(description="symbol, price (quote per base), age_seconds, stale")]
+    seq: Annotated[None, Meta(description="not part of the sequence")] = None
+    position_id: None = None
+
+
 class EventLine(Result):
     """One event or notice, as `events` lists it and `subscribe` sends it."""
 
@@ -254,11 +275,11 @@ class EventsResult(Result):
     events: tuple[EventLine, ...]
     next_seq: Annotated[int, Meta(description="from_seq of the next page")]
     last_seq: Annotated[int, Meta(description="the newest committed seq, 0 before the first")]
-    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
+    oldest_seq: Annotated[int, Meta(description=OLDEST)] = 1
 
 
 class SubscribeResult(Result):
     """The subscription stands; event lines follow."""
 
     from_seq: int
-    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
+    oldest_seq: Annotated[int, Meta(description=OLDEST)] = 1

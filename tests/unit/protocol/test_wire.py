@@ -20,9 +20,10 @@ from robson.protocol.table import COMMANDS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "PROTOCOL.md"
 COMMAND_NAMES = (
-    "hello ping schema help health status plan arm signal disarm close adopt release panic resume events subscribe"
+    "hello ping schema help version health status show why plan arm signal disarm close adjust adopt release panic "
+    "resume pause unpause journal events subscribe"
 )
-MUTATION_NAMES = "arm signal disarm close adopt release panic resume"
+MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume pause unpause"
 POSITION_FIELDS = """
 position_id symbol side state strategy capital risk_percent quantity entry_price technical_stop stop_distance
 trailing_stop extreme last_price unrealized_pnl realized_pnl fees fees_by_asset interest net_pnl exit_price exit_reason
