@@ -4,8 +4,9 @@ services (feed, executor) > positions > doors (control socket, signals)
 """
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, opened, venue, doors)
+        await _serve(supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, record))
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
@@ -94,7 +95,12 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
 
 
 async def _serve(
-    supervisor: Supervisor, desk: Desk, opened: OpenedFeed, venue: OpenedVenue, openings: list[tuple[Path, Rules]]
+    supervisor: Supervisor,
+    desk: Desk,
+    opened: OpenedFeed,
+    venue: OpenedVenue,
+    openings: list[tuple[Path, Rules]],
+    reading_door: Callable[[], Awaitable[None]] | None,
 ) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
@@ -111,11 +117,23 @@ async def _serve(
             async with trio.open_nursery() as doors:
                 for place, rules in openings:
                     await doors.start(_open_door, place, rules, desk, supervisor.around)
+                if reading_door is not None:
+                    doors.start_soon(reading_door)
                 await doors.start(_until_told, doors.cancel_scope)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
         services.cancel_scope.cancel()
+
+
+def _reading_door(listen: str, desk: Desk, record: Record) -> Callable[[], Awaitable[None]] | None:
+    """Health and metrics over HTTP, for whoever wants them; ConfigurationError for an address that is none."""
+    if not listen:
+        return None
+    from robson.web.pages import Pages  # noqa: PLC0415  its libraries are only for who has this door
+    from robson.web.server import keep_door, parse_address  # noqa: PLC0415
+
+    return partial(keep_door, parse_address(listen), Pages(desk, __version__, record.open_intents))
 
 
 async def _keep(client: "Client") -> None:

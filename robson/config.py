@@ -129,6 +129,12 @@ class Control(Section):
     requests_per_second: int = 500
 
 
+class Http(Section):
+    """Where health and metrics are read over HTTP: HOST:PORT on this machine, empty for nowhere."""
+
+    listen: str = ""
+
+
 class Journal(Section):
     """How much the journal keeps: the newest `keep_events`, 0 for all; older ones go to `archive/` beside it."""
 
@@ -154,6 +160,7 @@ class Settings(Section):
     recovery: Recovery = Recovery()
     binance: Binance = Binance()
     control: Control = Control()
+    http: Http = Http()
     journal: Journal = Journal()
     log: Log = Log()
     paper: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""Reading over HTTP: health and metrics for whoever watches over the daemon."""
