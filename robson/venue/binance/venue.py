@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
-from robson.domain.errors import Fatal, RateLimited, Rejected, VenueError
+from robson.domain.errors import Fatal, Rejected, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import Role, Side
 from robson.ports.clock import Clock
@@ -22,10 +22,9 @@ from robson.venue.binance.history import History
 from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
 from robson.venue.binance.shared import Shared
 from robson.venue.binance.signing import Parameter, text_of
+from robson.venue.binance.terms import Terms
 from robson.venue.binance.weights import Priority
 
-# Tiers, rates and fees change rarely, and an exit that reads them must not wait for that.
-TERMS_KEPT_SECONDS = 300.0
 PAIRS_KEPT_SECONDS = 3600.0
 NO_ACCOUNT = ("-11001", "Isolated margin account does not exist.")
 
@@ -46,11 +45,10 @@ class BinanceVenue:
         self._clock = clock
         self._history = History(client)
         self._rules: dict[str, PairRules] = {}
-        self._terms: dict[str, tuple[float, PairTerms]] = {}
-        self._fees: dict[str, Decimal] = {}
         self._pairs: tuple[float, dict[str, ListedPair]] | None = None
         # After a start every position asks at once, and the answers are their pair's.
         self._shared = Shared()
+        self._terms = Terms(client, clock, self._shared, self.known_rules)
 
     def timestamp_ms(self) -> int:
         """The venue's clock as last known, never ahead of it; milliseconds since the epoch."""
@@ -97,24 +95,8 @@ class BinanceVenue:
         return self._rules.get(symbol) or await self.pair_rules(symbol)
 
     async def terms(self, symbol: str) -> PairTerms:
-        """Tier, fee and interest rates of the pair for this account; at most five minutes old while they can be read.
-
-        They are those of the lowest tier: beyond its debts the exchange lends less per collateral. When they cannot be
-        read, the last known ones hold; without those the error is raised.
-        """
-        known = self._terms.get(symbol)
-        now = self._clock.monotonic()
-        if known is not None and now - known[0] < TERMS_KEPT_SECONDS:
-            return known[1]
-        try:
-            terms = await self._shared.ask(("terms", symbol), lambda: self._read_terms(symbol))
-        except VenueError as error:
-            if known is None:
-                raise
-            _log.warning("terms_not_read", symbol=symbol, age_seconds=now - known[0], error=str(error))
-            return known[1]
-        self._terms[symbol] = (now, terms)
-        return terms
+        """Tier, fee and interest rates of the pair for this account; at most five minutes old while that can be."""
+        return await self._terms.of(symbol)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's isolated account, freshly read; Rejected -11001 when there is none."""
@@ -235,7 +217,7 @@ class BinanceVenue:
 
     async def tiers(self, symbol: str) -> Sequence[lending.Tier]:
         """The pair's tiers, lowest debts first."""
-        return await self.client.call(endpoints.TIERS, [("symbol", symbol)], lending.tiers)
+        return await self._terms.tiers(symbol)
 
     async def pairs(self) -> dict[str, ListedPair]:
         """The pairs of isolated margin by symbol; at most an hour old."""
@@ -282,27 +264,6 @@ class BinanceVenue:
             return None
         unlisted = ListedPair(symbol=symbol, base="", quote="", tradable=False)
         return pairs.get(symbol, unlisted)
-
-    async def _read_terms(self, symbol: str) -> PairTerms:
-        rules = await self.known_rules(symbol)
-        tiers = await self.tiers(symbol)
-        rates = await self.client.call(
-            endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)
-        )
-        instrument = rules.instrument
-        return lending.pair_terms(tiers[0], rates, await self._fee_rate(symbol), instrument.base, instrument.quote)
-
-    async def _fee_rate(self, symbol: str) -> Decimal | None:
-        """None when the endpoint is missing: the usual rate is assumed then."""
-        try:
-            self._fees[symbol] = await self.client.call(
-                endpoints.COMMISSION, [("symbol", symbol)], lending.taker_fee_rate
-            )
-        except RateLimited:
-            raise
-        except VenueError as error:
-            _log.warning("fee_rate_not_read", symbol=symbol, error=str(error))
-        return self._fees.get(symbol)
 
 
 def _taken(document: Any) -> None:

@@ -71,7 +71,7 @@ async def test_a_halted_pair_is_noticed_within_ten_minutes(tmp_path: Path, autoj
         await rig.until(position_id, "Active")
         await rig.close(position_id)
         venue.silent = False
-        await trio.sleep(10)
+        await trio.sleep(70)
         rig.tick("95000")
         second = await rig.arm()
         rig.tick("95000")

@@ -15,7 +15,8 @@ from robson.domain.values import ClientOrderId, OrderSide, Role, Side
 from robson.ports import OrderRequest, Venue
 from robson.venue.binance import history
 from robson.venue.binance.client import Client
-from robson.venue.binance.venue import PAIRS_KEPT_SECONDS, TERMS_KEPT_SECONDS, BinanceVenue
+from robson.venue.binance.terms import TERMS_KEPT_SECONDS
+from robson.venue.binance.venue import PAIRS_KEPT_SECONDS, BinanceVenue
 from tests.unit.venue.binance.conftest import START_MS
 from tests.unit.venue.binance.exchange import HANG_UP, Asked, Exchange, Say
 from tests.unit.venue.binance.test_filters import REAL, with_filter
