@@ -42,7 +42,7 @@ LIVE = Habits(
         *("LTCUSDT", "LINKUSDT", "AVAXUSDT", "BCHUSDT", "DOTUSDT", "UNIUSDT", "ATOMUSDT", "NEARUSDT"),
         *("SUIUSDT", "AAVEUSDT", "TRXUSDT", "BTCUSDC", "ETHUSDC", "SOLUSDC"),
     ),
-    hands=14,
+    hands=12,
     open_most=60,
     pause_seconds=0.4,
     acts={"arm": 35, "signal": 40, "close": 10, "disarm": 2, "rest": 13},

@@ -26,6 +26,9 @@ from robson.protocol.results import (
 )
 from robson.venue.instruments import builtin_instrument
 
+# The daemon has room for 32 clients.
+_REPEATED_AT_ONCE = 8
+
 
 class Count:
     """A number that grows, and that can be waited for."""
@@ -71,10 +74,11 @@ class Operator:
     async def _repeat_unanswered(self) -> Gone | None:
         """Give what went wrong on the way, if anything did."""
         gone: list[Gone] = []
+        turns = trio.CapacityLimiter(_REPEATED_AT_ONCE)
 
         async def repeat(cmd: str, fields: Mapping[str, Any]) -> None:
             try:
-                async with connected(self._socket) as line:
+                async with turns, connected(self._socket) as line:
                     await (self._arm(line, fields) if cmd == "arm" else self._signal(line, fields))
             except Declined as declined:
                 self.refusals[declined.error.code] += 1
@@ -108,7 +112,7 @@ class Operator:
                     if view.state in {"Active", "Entering"}:
                         await line.send("close", position_id=view.position_id)
                 await trio.sleep_forever()
-        except Gone:
+        except (Gone, Declined):
             return
 
     async def panic(self) -> None:
@@ -117,7 +121,7 @@ class Operator:
             async with connected(self._socket) as line:
                 await line.send("panic")
                 await trio.sleep_forever()
-        except Gone:
+        except (Gone, Declined):
             return
 
     # --- hands and eyes ----------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ class Operator:
                     if event == "position_closed":
                         self.closed.add()
                     self._aim.note(event)
-        except Gone:
+        except (Gone, Declined):
             return
 
     async def _hand(self) -> None:
@@ -144,7 +148,7 @@ class Operator:
                     except Declined as declined:
                         self.refusals[declined.error.code] += 1
                     await trio.sleep(self._chance.uniform(0, self._habits.pause_seconds))
-        except Gone:
+        except (Gone, Declined):
             return
 
     async def _act(self, line: Line, status: StatusResult) -> None:
