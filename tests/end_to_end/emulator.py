@@ -7,6 +7,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +17,22 @@ from urllib.parse import urlencode
 from tests.end_to_end.daemon import PATIENCE_SECONDS, environment
 
 PAIR, ORDER = "BTCUSDT", "/sapi/v1/margin/order"
+
+
+@contextmanager
+def starting(directory: Path, kind: type["Emulator"]) -> Iterator[Callable[..., Any]]:
+    """A maker of emulators in a directory; those that still run at the end must end well."""
+    started: list[Emulator] = []
+
+    def make(*arguments: str, name: str = "emulator", env: dict[str, str] | None = None) -> Emulator:
+        found = kind(directory / name, *arguments, env=env).start()
+        started.append(found)
+        return found
+
+    yield make
+    for emulator in started:
+        if emulator.process is not None and emulator.process.poll() is None:
+            assert emulator.stop() == 0, emulator.log.read_text()
 
 
 class Emulator:

@@ -10,22 +10,13 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.daemon import PATIENCE_SECONDS, robson
-from tests.end_to_end.emulator import ORDER, PAIR, Emulator
+from tests.end_to_end.emulator import ORDER, PAIR, Emulator, starting
 
 
 @pytest.fixture
 def emulators(tmp_path: Path) -> Iterator[Any]:
-    started: list[Emulator] = []
-
-    def make(*arguments: str, name: str = "emulator", env: dict[str, str] | None = None) -> Emulator:
-        found = Emulator(tmp_path / name, *arguments, env=env).start()
-        started.append(found)
-        return found
-
-    yield make
-    for emulator in started:
-        if emulator.process is not None and emulator.process.poll() is None:
-            assert emulator.stop() == 0, emulator.log.read_text()
+    with starting(tmp_path, Emulator) as make:
+        yield make
 
 
 def test_the_account_survives_sigkill_in_the_middle_of_a_life(emulators: Any) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.end_to_end.daemon import PATIENCE_SECONDS
-from tests.end_to_end.emulator import ORDER, PAIR, Emulator
+from tests.end_to_end.emulator import ORDER, PAIR, Emulator, starting
 
 
 class HastyEmulator(Emulator):
@@ -35,17 +35,8 @@ class HastyEmulator(Emulator):
 
 @pytest.fixture
 def emulators(tmp_path: Path) -> Iterator[Any]:
-    started: list[HastyEmulator] = []
-
-    def make(*arguments: str, name: str = "emulator", env: dict[str, str] | None = None) -> HastyEmulator:
-        found = HastyEmulator(tmp_path / name, *arguments, env=env).start()
-        started.append(found)
-        return found
-
-    yield make
-    for emulator in started:
-        if emulator.process is not None and emulator.process.poll() is None:
-            assert emulator.stop() == 0, emulator.log.read_text()
+    with starting(tmp_path, HastyEmulator) as make:
+        yield make
 
 
 def test_killed_again_and_again_amid_its_orders_its_books_still_add_up(emulators: Any) -> None:

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
-from robson.commands.demo.processes import calm, own_code
+from robson.commands.demo.processes import calm, last_lines, own_code
 
 STOP_SECONDS = 12.0
 _LOG_LINES = 12
@@ -55,6 +56,15 @@ class Child:
         self.must_live()
         await self.kill()
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Whatever was started in the block is killed at its end."""
+        try:
+            yield
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.kill()
+
     async def kill(self) -> None:
         """SIGKILL, and wait for the end; harmless when nothing runs."""
         if self._process is not None:
@@ -85,8 +95,4 @@ class Child:
 
     def log_tail(self) -> str:
         """The last lines that it wrote."""
-        try:
-            lines = self._log.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            lines = []
-        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (it said nothing)"
+        return last_lines(self._log, _LOG_LINES)

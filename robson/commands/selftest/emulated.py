@@ -3,8 +3,8 @@
 import re
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,9 @@ class EmulatedCounterpart:
         """Whether its process is there."""
         return self._child.is_running
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Whatever was started in the block is killed at its end."""
-        try:
-            yield
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._child.kill()
+        return self._child.running()
 
     async def start(self) -> None:
         """Start its next process on the same port, and have the next faults drawn; raises SelftestFailed."""

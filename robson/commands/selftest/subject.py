@@ -1,7 +1,7 @@
 """The daemon under test: a real `robson run` that is started, killed and started again."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +46,9 @@ class Subject:
         """How often it was started."""
         return self._child.starts
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Whatever was started in the block is killed at its end."""
-        try:
-            yield
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._child.kill()
+        return self._child.running()
 
     async def start(self) -> None:
         """Start the next process."""
