@@ -17,9 +17,10 @@ from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.binance import codec, endpoints, errors, lending
 from robson.venue.binance.client import Client
 from robson.venue.binance.credit import read_credit
-from robson.venue.binance.filters import PairRules, pair_rules
+from robson.venue.binance.filters import PairRules
 from robson.venue.binance.history import History
 from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
+from robson.venue.binance.rule_book import RuleBook
 from robson.venue.binance.shared import Shared
 from robson.venue.binance.signing import Parameter, text_of
 from robson.venue.binance.terms import Terms
@@ -44,6 +45,7 @@ class BinanceVenue:
         self.client = client
         self._clock = clock
         self._history = History(client)
+        self._rule_book = RuleBook(client)
         self._rules: dict[str, PairRules] = {}
         self._pairs: tuple[float, dict[str, ListedPair]] | None = None
         # After a start every position asks at once, and the answers are their pair's.
@@ -75,16 +77,7 @@ class BinanceVenue:
 
     async def pair_rules(self, symbol: str) -> PairRules:
         """All that exchangeInfo says of a pair; Rejected `unknown_symbol` when it does not list it."""
-        try:
-            rules = await self.client.call(
-                endpoints.EXCHANGE_RULES, [("symbol", symbol)], lambda document: pair_rules(document, symbol)
-            )
-        except Rejected as error:
-            if error.code in errors.UNKNOWN_SYMBOL_CODES:
-                raise Rejected("unknown_symbol", f"{symbol}: {error.text}") from error
-            raise
-        if rules is None:
-            raise Rejected("unknown_symbol", f"{symbol} is not listed")
+        rules = await self._rule_book.read(symbol)
         if rules.unknown_filters and symbol not in self._rules:
             _log.warning("unknown_filters", symbol=symbol, filters=rules.unknown_filters)
         self._rules[symbol] = rules
