@@ -9,6 +9,7 @@ from robson.emulator import klines, reports
 from robson.emulator.endpoint import Call, Endpoint, public
 from robson.emulator.limits import API_WEIGHT_PER_MINUTE, ORDERS_PER_DAY, ORDERS_PER_TEN_SECONDS
 from robson.emulator.market import MarketTrade, Tape
+from robson.emulator.parameters import Parameters
 from robson.emulator.refusals import bad_interval, invalid, invalid_symbol
 from robson.emulator.symbols import describe
 from robson.emulator.wire import JsonObject, amount
@@ -210,12 +211,17 @@ def _rate_limit(kind: str, interval: str, count: int, limit: int) -> JsonObject:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}
 
 
+def _ticker_weight(parameters: Parameters) -> int:
+    """Half for one symbol of what several or all of them weigh."""
+    return 2 if "symbol" in parameters else 4
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     public("/api/v3/ping", 1, ping),
     public("/api/v3/time", 1, server_time),
     public("/api/v3/exchangeInfo", 20, exchange_information),
-    public("/api/v3/ticker/price", 4, price),
-    public("/api/v3/ticker/bookTicker", 4, book_ticker),
+    public("/api/v3/ticker/price", _ticker_weight, price),
+    public("/api/v3/ticker/bookTicker", _ticker_weight, book_ticker),
     public("/api/v3/ticker/24hr", 2, day_ticker),
     public("/api/v3/avgPrice", 2, average_price),
     public("/api/v3/aggTrades", 4, aggregate_trades),
