@@ -16,7 +16,7 @@ from robson.domain.errors import RateLimited, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
-from robson.domain.values import ZERO, ExitReason, Side
+from robson.domain.values import ZERO, ExitReason, Side, cut_to_unit
 from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, next_step, surplus_of
 from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid, without_handed
 from robson.executor.intents import backoff_seconds
@@ -188,21 +188,26 @@ def _pair_after(
     sunk = pair.surplus_base if others else ZERO
     if others and position.side is Side.SHORT:
         # What is still free is dust. What is not has paid others' debt, or saved them from borrowing it: the rest of a
-        # surplus, and earlier dust that a short's entry sold.
-        sunk = max(sunk + surplus + pair.dust_base - left, ZERO)
+        # surplus, and earlier dust that a short's entry sold. Below zero, it was theirs and repaid this one's.
+        sunk += surplus + pair.dust_base - left
+    carried = carried_debt(
+        account.base,
+        base,
+        pair.carried_base,
+        position,
+        others,
+        instrument,
+        baseline=pair.baseline_base,
+        surplus=max(sunk, ZERO),
+    )
+    if sunk < 0:
+        # What it took beyond every surplus was dust, or is owed: a neighbour whose exit was not repaid hides it.
+        taken = max(pair.carried_base - carried - sunk, ZERO)
+        left, carried = left - min(taken, left), carried + cut_to_unit(max(taken - left, ZERO))
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        surplus_base=sunk,
-        carried_base=carried_debt(
-            account.base,
-            base,
-            pair.carried_base,
-            position,
-            others,
-            instrument,
-            baseline=pair.baseline_base,
-            surplus=sunk,
-        ),
+        surplus_base=max(sunk, ZERO),
+        carried_base=carried,
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

@@ -177,12 +177,9 @@ def leftovers(evidence: Evidence) -> list[str]:
         if base.locked or quote.locked:
             found.append(f"{symbol}: {plain(base.locked)} base and {plain(quote.locked)} quote were locked at the end")
         pair = evidence.pairs.get(symbol)
-        named, crumb = ZERO, ZERO
-        if pair is not None:
-            named = pair.baseline_base + pair.dust_base + pair.surplus_base
-            # A surplus is reckoned, with interest as we know it.
-            crumb = builtin_instrument(symbol).step_size if pair.surplus_base else ZERO
-        if abs(base.total - named) > crumb:
+        named = pair.baseline_base + pair.dust_base + pair.surplus_base if pair is not None else ZERO
+        # The first hour's interest of a loan without its order is paid from dust, and noticed with the next entry.
+        if abs(base.total - named) >= builtin_instrument(symbol).step_size:
             found.append(f"{symbol}: {plain(base.total)} base were held at the end, {plain(named)} of it were known of")
     return found
 

@@ -96,3 +96,16 @@ def test_what_a_short_leaves_owed_is_carried_whatever_surplus_there_is() -> None
     assert after.carried_base > 0
     net = account.base.total - account.base.debt
     assert net == after.dust_base + after.surplus_base - after.carried_base - 1
+
+
+def test_what_a_short_took_beyond_every_surplus_was_dust_or_is_owed() -> None:
+    dust, bought_too_little = Decimal("0.66"), Decimal("-0.84")
+    short, neighbour = exiting(Side.SHORT, left("0.16")), exiting(Side.SHORT, left("1"))
+    pair = PairRecord(symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), dust_base=dust)
+    # The neighbour has bought all of its own back, and that lies free: its repayment has failed.
+    owed = 1 - dust - bought_too_little
+    account = PairAccount(symbol="ABCUSDT", base=Leg(free=Decimal(1), borrowed=owed), quote=Leg(free=Decimal(1100)))
+    after = _pair_after(short, [neighbour], account, pair, PAIR, Decimal(0), bought_too_little)
+    assert (after.dust_base, after.surplus_base, after.carried_base) == (0, 0, -bought_too_little - dust)
+    net = account.base.total - account.base.debt
+    assert net == after.dust_base + after.surplus_base - after.carried_base
