@@ -282,7 +282,12 @@ def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
         entry.filled_at,
         around.clock.now(),
     )
-    owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=interest)
+    # An account whose last fee was taken from a third asset pays the next one so, too: nothing is bought for it.
+    pays_elsewhere = bool(entry.fees_by_asset) and entry.fees_by_asset.keys().isdisjoint(
+        {instrument.base, instrument.quote}
+    )
+    fee_rate = ZERO if pays_elsewhere else terms.taker_fee_rate
+    owed = ExitTerms(instrument=instrument, fee_rate=fee_rate, interest_base=interest)
     return _fenced(owed, position, around)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from robson.commands.selftest.evidence import Evidence, Venue
+from robson.domain.account import PairTerms
 from robson.domain.ids import is_ours
 from robson.domain.instrument import Instrument
 from robson.domain.position import Closed, Error, Position
@@ -87,6 +88,7 @@ def flips(evidence: Evidence) -> list[str]:
             if order.ticket.client_order_id in owners
         }
         net: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        largest: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         flipped: set[str] = set()
         for trade in venue.trades:
             position_id = position_of.get(trade.order_id)
@@ -94,7 +96,10 @@ def flips(evidence: Evidence) -> list[str]:
                 continue
             sign = evidence.folded[position_id][0].side.sign
             net[position_id] += _base_change(trade, instrument)
-            if net[position_id] * sign < -crumbs and position_id not in flipped:
+            largest[position_id] = max(largest[position_id], net[position_id] * sign)
+            # A short buys its fee as well: the usual one where its own could not be read, and sells the rest again.
+            fee = largest[position_id] * PairTerms().taker_fee_rate if sign < 0 else ZERO
+            if net[position_id] * sign < -crumbs - fee and position_id not in flipped:
                 flipped.add(position_id)
                 side = Side.LONG if sign > 0 else Side.SHORT
                 found.append(

@@ -5,19 +5,24 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
-from robson.commands.selftest.audit import audit, unfinished
+from robson.commands.selftest import audit as audit_module
+from robson.commands.selftest.audit import audit, flips, unfinished
 from robson.commands.selftest.evidence import Evidence, Reader
 from robson.commands.selftest.promises import Promises, broken
 from robson.domain.ids import exit_order_id
-from robson.domain.values import PositionId, Side
+from robson.domain.values import OrderSide, PositionId, Side
 from robson.store.journal import SqliteJournal
+from robson.venue.instruments import builtin_instrument
 from tests.rig import Rig, SimulatedClock
 
 
@@ -193,6 +198,20 @@ def test_a_short_that_was_bought_back_twice_has_flipped(life: Life) -> None:
     record_intent(life, first, again, "filled")
     place_again(life, first, again)
     assert violated(life.reader.read()) == {"flips"}
+
+
+@pytest.mark.parametrize(("share", "is_flip"), [("0.0009", False), ("0.0011", True)])
+def test_a_short_may_buy_the_usual_fee_as_well(life: Life, share: str, is_flip: bool) -> None:
+    evidence = life.reader.read()
+    venue = evidence.venues["ETHUSDT"]
+    sold = sum(trade.quantity for trade in venue.trades if trade.side is OrderSide.SELL)
+    crumbs = audit_module._crumbs(evidence, "ETHUSDT", venue, builtin_instrument("ETHUSDT"))
+    bought = sum(trade.quantity - trade.fee for trade in venue.trades if trade.side is OrderSide.BUY)
+    last = venue.trades[-1]
+    more = sold - bought + crumbs + sold * Decimal(share)
+    bigger = msgspec.structs.replace(last, quantity=last.quantity + more)
+    other = replace(venue, trades=(*venue.trades[:-1], bigger))
+    assert bool(flips(replace(evidence, venues={"ETHUSDT": other}))) is is_flip
 
 
 def forget_intent(life: Life) -> None:
