@@ -123,6 +123,7 @@ class Connection:
         nursery.start_soon(self._stream_events, request_id, cursor, nursery.cancel_scope)
 
     async def _stream_events(self, request_id: RequestId, cursor: Cursor, connection: trio.CancelScope) -> None:
+        self._operations.followers.add(cursor)
         try:
             while True:
                 await self._send_events(await cursor.next_lines())
@@ -132,6 +133,8 @@ class Connection:
             connection.cancel()
         except ClientLost:
             connection.cancel()
+        finally:
+            self._operations.followers.discard(cursor)
 
     async def _reply(self, request_id: RequestId, body: bytes) -> None:
         rest = memoryview(address(request_id, body))

@@ -14,6 +14,8 @@ from robson.executor.resolution import Absent, Executed, Outcome, Refused
 from robson.executor.self_fence import exceeded_by
 from robson.ports import Fill, Intent, OrderReport
 
+BASIS_POINTS = 10_000
+
 _log = structlog.get_logger("robson.orders")
 
 
@@ -31,6 +33,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
     match outcome:
         case Executed():
             ended = intents.mark_executed(intent, outcome.report)
+            _note_slippage(life, intent, outcome)
             life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
             if order.role is Role.EXIT:
                 _tell_excess(life)
@@ -41,6 +44,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
             ended = intents.mark_absent(intent)
             # Twelve seconds and more have passed: the entry's signal is stale, it is never sent again.
             _refused(life, ended, "stale", "absent", "the order never reached the market: the venue denies it")
+    life.around.settled[order.role.value, ended.status] += 1
     if intent.status == "in_doubt":
         life.around.record.notice(
             Notice(
@@ -50,6 +54,20 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
                 data={"role": order.role.value, "outcome": ended.status, "detail": ended.detail},
             )
         )
+
+
+def _note_slippage(life: Life, intent: Intent, outcome: Executed) -> None:
+    """What the fill cost beyond the price at which it was decided; an operator's exit expects none."""
+    position, order = life.position, intent.order
+    if order.role is Role.ENTRY:
+        expected = position.signal.entry_price if position.signal is not None else None
+    else:
+        expected = position.exit.trigger.price if position.exit is not None else None
+    if expected is None:
+        return
+    beyond = outcome.quote / outcome.report.executed / expected - 1
+    worse = beyond if order.order_side is OrderSide.BUY else -beyond
+    life.around.slippage[order.role.value].note(float(worse * BASIS_POINTS))
 
 
 def _tell_excess(life: Life) -> None:

@@ -18,13 +18,14 @@ from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Fence, PositionId, Side, plain
+from robson.domain.values import ZERO, Fence, PositionId, Role, Side, plain
 from robson.engine.exits import first_exit_quantity, interest_estimate
 from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
+from robson.metrics import SLIPPAGE_BASIS_POINTS, Distribution
 from robson.ports import Clock, Venue
 
 # The paper venue's own word, and Binance's "Invalid symbol".
@@ -58,6 +59,10 @@ Verdict = Literal["settled", "wait", "unexplained"]
 
 async def _nobody_knows(_position_id: PositionId) -> Verdict:
     return "unexplained"
+
+
+def _slippage_by_role() -> dict[str, Distribution]:
+    return {role.value: Distribution(SLIPPAGE_BASIS_POINTS) for role in Role}
 
 
 class Housemate(Protocol):
@@ -96,6 +101,9 @@ class Surroundings:
     # The newest read of each pair's account, and how many fills on it this run has learnt of.
     reads: dict[str, AccountRead] = field(default_factory=dict)
     fills: Counter[str] = field(default_factory=Counter)
+    # Since the start of this run: orders by role and last status, and what they cost beyond the expected price.
+    settled: Counter[tuple[str, str]] = field(default_factory=Counter)
+    slippage: dict[str, Distribution] = field(default_factory=_slippage_by_role)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:

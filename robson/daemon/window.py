@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from robson.daemon.doubts import orders_check
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.views import position_view
@@ -17,7 +18,7 @@ from robson.ports.journal import Twin
 from robson.protocol import PROTOCOL_VERSION
 from robson.protocol import requests as ask
 from robson.protocol import results as give
-from robson.protocol.operations import Caller
+from robson.protocol.operations import Caller, Follower
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,18 @@ class Window:
     def __init__(self, supervisor: Supervisor, identity: Identity) -> None:
         self._supervisor = supervisor
         self._identity = identity
+        self.followers: set[Follower] = set()
 
     @property
     def _around(self) -> Surroundings:
         return self._supervisor.around
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> Identity:
+        """What the daemon says of itself."""
+        return self._identity
 
     def state(self) -> give.DaemonState:
         """recovering until every stop is watched; degraded while a feed, the venue or the journal is out of reach."""
@@ -89,6 +96,7 @@ class Window:
                 ok=not unwatched,
                 detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",
             ),
+            "orders": orders_check(around, self._supervisor.lives),
         }
         return give.HealthResult(live=True, ready=all(check.ok for check in checks.values()), checks=checks)
 
