@@ -4,8 +4,9 @@ services (feed, executor) > positions > doors (control socket, signals)
 """
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ import trio
 from uuid_utils import uuid4
 
 from robson import __version__
-from robson.config import Settings
+from robson.config import Http, Settings
 from robson.control.server import serve
 from robson.daemon.desk import Desk
 from robson.daemon.record import Record
@@ -33,6 +34,7 @@ from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
+from robson.web.sources import Sources
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
 LAST_ORDERS_SECONDS = 8.0
@@ -103,14 +105,24 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket)
+        http = partial(
+            _open_http, settings.http, Sources(desk, supervisor, state, lambda: getattr(feed, "reconnects", 0))
+        )
+        await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket, http)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))
 
 
-async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: Market, socket: Path) -> None:
+async def _serve(
+    supervisor: Supervisor,
+    desk: Desk,
+    feed: MarketFeed,
+    market: Market,
+    socket: Path,
+    http: Callable[[], Awaitable[None]],
+) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
         services.start_soon(_deliver, feed, market, supervisor.around.market.states)
@@ -120,6 +132,7 @@ async def _serve(supervisor: Supervisor, desk: Desk, feed: MarketFeed, market: M
             async with trio.open_nursery() as doors:
                 await doors.start(_open_door, socket, desk, supervisor.around)
                 await doors.start(_until_told, doors.cancel_scope)
+                doors.start_soon(http)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
@@ -143,6 +156,13 @@ async def _open_door(
         await trio.sleep(DOOR_RETRY_SECONDS)
         with suppress(StorageError):
             await serve(socket, desk, around.clock)
+
+
+async def _open_http(settings: Http, sources: Sources) -> None:
+    if settings.address is not None:
+        from robson.web.door import serve_http  # noqa: PLC0415  its libraries are only for who wants to be looked at
+
+        await serve_http(settings, sources)
 
 
 async def _until_told(

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, dataclass_transform, get_args, get_origin, get_type_hints
@@ -120,6 +121,25 @@ class Control(Section):
     socket: str = ""
 
 
+class Http(Section):
+    """Health and metrics, read-only: `listen` is ADDRESS:PORT or empty, `names` more host names to answer to."""
+
+    listen: str = ""
+    names: str = ""
+
+    def __post_init__(self) -> None:
+        _ = self.address
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where to listen, None for nowhere; port 0 is any free one."""
+        host, _, port = self.listen.rpartition(":")
+        try:
+            return (str(ip_address(host.strip("[]"))), range(65_536).index(int(port))) if self.listen else None
+        except ValueError:
+            raise ValueError(f"listen was {self.listen!r}, must be ADDRESS:PORT such as 127.0.0.1:9464") from None
+
+
 class Journal(Section):
     """How much the journal keeps: the newest `keep_events`, 0 for all; older ones go to `archive/` beside it."""
 
@@ -145,6 +165,7 @@ class Settings(Section):
     recovery: Recovery = Recovery()
     binance: Binance = Binance()
     control: Control = Control()
+    http: Http = Http()
     journal: Journal = Journal()
     log: Log = Log()
     paper: dict[str, Any] = {}
@@ -240,9 +261,6 @@ def _choices(fault: str) -> str:
     parts = get_args(kind) if get_origin(kind) in {UnionType, Union} else (kind,)
     words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
     return f", which must be one of {', '.join(words)}" if words else ""
-
-
-# --- places ----------------------------------------------------------------------------------------------------------
 
 
 def state_directory(flag: str | None, environment: Mapping[str, str], *, here: Path) -> Path:
