@@ -1,7 +1,9 @@
 # Everything runs in ./.venv, made from plain python3 on first use; later runs need no network.
 PYTHON ?= python3
-# Extra arguments for pytest: make test ARGS="-k trailing"
+# Extra arguments for pytest (make test ARGS="-k trailing") or robson selftest (make rehearsal ARGS="--seed one")
 ARGS ?=
+# Which clients make witnesses runs, by name; --required: none is passed over for want of a network.
+WITNESSES ?=
 # How many lives make soak simulates.
 LIVES ?= 50000
 
@@ -14,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak bench witnesses check lock clean
+.PHONY: help install demo test soak rehearsal bench witnesses check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -31,8 +33,11 @@ soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task 
 	@$(RUN) tests.simulation.soak $(LIVES)
 	@ROBSON_TEST_CRASH_STRIDE=1 $(RUN) pytest -q tests/simulation/test_crashes.py
 
-witnesses: $(STAMP) ## five clients by others against the emulator (network and node the first time; kept in build/)
-	@$(RUN) tests.witnesses
+rehearsal: $(STAMP) ## 1,000 lives in live mode with every fault, 100 kills of the daemon, 20 of the emulator (15 minutes)
+	@$(VENV)/bin/robson selftest --live --lives 1000 --kills 100 --venue-kills 20 $(ARGS)
+
+witnesses: $(STAMP) ## five clients by others against the emulator (network the first time; kept in build/)
+	@$(RUN) tests.witnesses $(WITNESSES)
 
 bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
 	@$(RUN) tests.bench.recovery

@@ -14,7 +14,8 @@ COMMANDS = {
     "demo": "watch a long and a short live from armed to closed, without keys or network",
     "replay": "what-if over recorded trades",
     "emulator": "a venue on loopback that speaks Binance's protocols, to rehearse without money",
-    "selftest": "kill a daemon on paper again and again, and show that nothing is done twice or lost",
+    "doctor": "look whether everything is ready to trade, and change nothing",
+    "selftest": "kill a daemon, on paper or in live mode, again and again: nothing is done twice, nothing lost",
     "backup": "copy the journal, also while the daemon runs",
     "restore": "put a copy of the journal in its place",
 }

@@ -8,57 +8,45 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 import trio
 from uuid_utils import uuid4
 
 from robson import __version__
-from robson.config import Http, Settings
+from robson.config import Settings
+from robson.control.rules import Rules, doors_of
 from robson.control.server import serve
 from robson.daemon.desk import Desk
+from robson.daemon.listening import listen
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
-from robson.domain.market import Tick
 from robson.executor.executor import Executor
+from robson.executor.reach import keep_asking
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
-from robson.venue.paper import PaperVenue
-from robson.venue.settings import PaperSettings
-from robson.web.sources import Sources
+from robson.venues import OpenedVenue, open_venue
+
+if TYPE_CHECKING:
+    from robson.venue.binance.client import Client
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
 LAST_ORDERS_SECONDS = 8.0
 FEED_RESTART_SECONDS = 5.0
 DOOR_RETRY_SECONDS = 1.0
+# An exchange that has not told its time by then is said to be out of reach.
+REACH_SECONDS = 3.0
 
 _log = structlog.get_logger("robson")
-
-
-class _PaperMarket:
-    """Ticks on their way to the fan-out, seen by the paper venue first: it liquidates on them."""
-
-    def __init__(self, market: FanOut, venue: PaperVenue) -> None:
-        self._market = market
-        self._venue = venue
-
-    def observe(self, tick: Tick) -> bool:
-        """Take one tick."""
-        self._venue.observe(tick.symbol, tick.price)
-        return self._market.observe(tick)
-
-    def interrupted(self, symbol: str, reason: str) -> None:
-        """Ticks of the symbol are late or lost."""
-        self._market.interrupted(symbol, reason)
 
 
 async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path) -> None:
@@ -67,6 +55,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
     Raises StorageError when there is no usable journal, ConfigurationError when the settings cannot be obeyed.
     """
     clock, feed = opened.clock, opened.feed
+    doors = doors_of(settings.control, socket)
     with ExitStack() as held:
         lock = held.enter_context(StateLock.take(state, clock=clock))
         if lock.crashed is not None:
@@ -77,21 +66,14 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         if degraded is not None:
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds, on_gap=settings.recovery.on_gap)
-        paper = PaperVenue.open(
-            state / "paper-account.db",
-            clock=clock,
-            prices=market.prices,
-            settings=paper_settings(settings),
-            seed=seed_number(settings.feed.seed),
-        )
-        held.callback(paper.close)
-        executor = Executor(paper, clock)
+        venue = held.enter_context(open_venue(settings, opened, market, state=state))
+        executor = Executor(venue.venue, clock)
         strategies = Registry.load()
         for left in strategies.left_out:
             _log.warning("strategy_left_out", strategy=left.name, origin=left.origin, reason=left.reason)
         around = Surroundings(
             clock=clock,
-            venue=paper,
+            venue=venue.venue,
             market=market,
             record=record,
             executor=executor,
@@ -105,10 +87,9 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        http = partial(
-            _open_http, settings.http, Sources(desk, supervisor, state, lambda: getattr(feed, "reconnects", 0))
+        await _serve(
+            supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, supervisor, opened, state)
         )
-        await _serve(supervisor, desk, feed, _PaperMarket(market, paper), socket, http)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
@@ -118,33 +99,77 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
 async def _serve(
     supervisor: Supervisor,
     desk: Desk,
-    feed: MarketFeed,
-    market: Market,
-    socket: Path,
-    http: Callable[[], Awaitable[None]],
+    opened: OpenedFeed,
+    venue: OpenedVenue,
+    openings: list[tuple[Path, Rules]],
+    reading_door: Callable[[], Awaitable[None]] | None,
 ) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
-        services.start_soon(_deliver, feed, market, supervisor.around.market.states)
+        if opened.exchange is not None:
+            services.start_soon(_keep, opened.exchange)
+        if venue.admit is not None:
+            services.start_soon(keep_asking, executor.reach, venue.admit)
+        services.start_soon(_deliver, opened.feed, venue.market, supervisor.around.market.states)
+        if venue.user_events is not None:
+            services.start_soon(listen, supervisor, venue.user_events(executor.hint))
         services.start_soon(executor.run, supervisor.book)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:
-                await doors.start(_open_door, socket, desk, supervisor.around)
+                for place, rules in openings:
+                    await doors.start(_open_door, place, rules, desk, supervisor.around)
+                if reading_door is not None:
+                    doors.start_soon(reading_door)
                 await doors.start(_until_told, doors.cancel_scope)
-                doors.start_soon(http)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
         services.cancel_scope.cancel()
 
 
+def _reading_door(
+    listen: str, desk: Desk, supervisor: Supervisor, opened: OpenedFeed, state: Path
+) -> Callable[[], Awaitable[None]] | None:
+    """Health and metrics over HTTP, for whoever wants them; ConfigurationError for an address that is none."""
+    if not listen:
+        return None
+    from robson.web.door import parse_address, serve_http  # noqa: PLC0415  its libraries are only for who has this door
+    from robson.web.sources import Sources  # noqa: PLC0415
+
+    def reconnects() -> int:
+        return getattr(opened.feed, "reconnects", 0)
+
+    traffic = opened.exchange.traffic if opened.exchange is not None else None
+    return partial(serve_http, parse_address(listen), Sources(desk, supervisor, state, reconnects, traffic))
+
+
+async def _keep(client: "Client") -> None:
+    from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
+
+    async with keep(client):
+        await trio.sleep(REACH_SECONDS)
+        if client.is_clock_doubtful:
+            _log.warning(
+                "exchange_out_of_reach",
+                address=client.address,
+                what="there are no prices: nothing enters, and no stop is watched, until it answers",
+                hint="to try things out without a network: robson run --feed synthetic",
+            )
+        await trio.sleep_forever()
+
+
 async def _open_door(
-    socket: Path, desk: Desk, around: Surroundings, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    place: Path,
+    rules: Rules,
+    desk: Desk,
+    around: Surroundings,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the control socket; a daemon that is degraded anyway protects its positions while there can be none."""
     try:
-        await serve(socket, desk, around.clock, task_status=task_status)
+        await serve(place, desk, around.clock, rules, task_status=task_status)
     except StorageError as error:
         if around.record.degraded is None:
             raise
@@ -155,14 +180,7 @@ async def _open_door(
     while True:
         await trio.sleep(DOOR_RETRY_SECONDS)
         with suppress(StorageError):
-            await serve(socket, desk, around.clock)
-
-
-async def _open_http(settings: Http, sources: Sources) -> None:
-    if settings.address is not None:
-        from robson.web.door import serve_http  # noqa: PLC0415  its libraries are only for who wants to be looked at
-
-        await serve_http(settings, sources)
+            await serve(place, desk, around.clock, rules)
 
 
 async def _until_told(
@@ -219,14 +237,6 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
         return journal, str(error)
 
 
-def paper_settings(settings: Settings) -> PaperSettings:
-    """Section `[paper]`, checked; ConfigurationError names the key, its value and what is allowed."""
-    try:
-        return msgspec.convert(settings.paper, type=PaperSettings, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"section [paper]: {error}") from error
-
-
 def machine_id() -> str:
     """What tells this machine from others; empty where the system has no id."""
     for place in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
@@ -235,8 +245,3 @@ def machine_id() -> str:
         except OSError:
             continue
     return ""
-
-
-def seed_number(seed: str) -> int:
-    """A seed as a number."""
-    return int.from_bytes(seed.encode()[:16].ljust(1, b"\0"), "big")

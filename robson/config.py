@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, dataclass_transform, get_args, get_origin, get_type_hints
@@ -69,8 +68,9 @@ class Account(Section):
 class Feed(Section):
     """Where prices come from; `file`, `symbol` and `speed` serve replay, `seed` and `speed` synthetic.
 
-    No source means the default one, which the daemon names at start. `poll_seconds` and `off_market_*` serve binance: a
-    print further from the market than `off_market_percent` (0: never) is held back for so many prints or seconds.
+    No source means binance for the daemon, and synthetic for the emulator. `poll_seconds` and `off_market_*` serve
+    binance: a print further from the market than `off_market_percent` (0: never) is held back for so many prints or
+    seconds.
     """
 
     source: Literal["binance", "synthetic", "replay"] | None = None
@@ -116,28 +116,23 @@ class Binance(Section):
 
 
 class Control(Section):
-    """The control socket; empty means the default place."""
+    """The control socket (empty: the default place), one for monitoring (empty: none), and who may do what there.
+
+    `arm_users` and `panic_users` are names or uids with commas between; empty means everybody who can open the socket.
+    """
 
     socket: str = ""
+    read_only_socket: str = ""
+    arm_users: str = ""
+    panic_users: str = ""
+    idle_seconds: float = 3600.0
+    requests_per_second: int = 500
 
 
 class Http(Section):
-    """Health and metrics, read-only: `listen` is ADDRESS:PORT or empty, `names` more host names to answer to."""
+    """Where health and metrics are read over HTTP: HOST:PORT on this machine, empty for nowhere."""
 
     listen: str = ""
-    names: str = ""
-
-    def __post_init__(self) -> None:
-        _ = self.address
-
-    @property
-    def address(self) -> tuple[str, int] | None:
-        """Where to listen, None for nowhere; port 0 is any free one."""
-        host, _, port = self.listen.rpartition(":")
-        try:
-            return (str(ip_address(host.strip("[]"))), range(65_536).index(int(port))) if self.listen else None
-        except ValueError:
-            raise ValueError(f"listen was {self.listen!r}, must be ADDRESS:PORT such as 127.0.0.1:9464") from None
 
 
 class Journal(Section):
@@ -261,6 +256,9 @@ def _choices(fault: str) -> str:
     parts = get_args(kind) if get_origin(kind) in {UnionType, Union} else (kind,)
     words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
     return f", which must be one of {', '.join(words)}" if words else ""
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
 
 
 def state_directory(flag: str | None, environment: Mapping[str, str], *, here: Path) -> Path:

@@ -14,7 +14,7 @@ from robsonctl.exits import Ended, Exit
 from robsonctl.output import complain
 from robsonctl.paint import local
 from robsonctl.session import Session
-from robsonctl.tables import health_text, pairs_text, plan_text, position_text, status_text
+from robsonctl.tables import health_text, pairs_text, plan_text, status_text
 
 # The daemon answers `close` within 30 s.
 _CLOSE_SECONDS = 45.0
@@ -29,18 +29,6 @@ def status(session: Session) -> int:
         result,
         lambda: status_text(decode(result, give.StatusResult), session.paint, session.present()),
         rows="positions",
-    )
-    return Exit.OK
-
-
-def show(session: Session) -> int:
-    """Everything about one position."""
-    result = session.daemon.ask(ask.StatusRequest(position_id=session.position_id(session.options.position)))
-    parts = msgspec.json.decode(result, type=dict[str, msgspec.Raw])
-    (position,) = msgspec.json.decode(parts["positions"], type=list[msgspec.Raw])
-    session.output.show(
-        bytes(position),
-        lambda: position_text(decode(bytes(position), give.PositionView), session.paint, session.present()),
     )
     return Exit.OK
 
@@ -208,8 +196,8 @@ def ping(session: Session) -> int:
 
 
 def schema(session: Session) -> int:
-    """The JSON Schema of every request."""
-    session.output.line(session.daemon.ask(ask.SchemaRequest()).decode())
+    """The JSON Schema of every request, or of what the daemon sends."""
+    session.output.line(session.daemon.ask(ask.SchemaRequest(of=session.options.of)).decode())
     return Exit.OK
 
 

@@ -10,11 +10,11 @@ import msgspec
 from robson.domain.codec import decode
 from robson.protocol.fields import EVENTS_LIMIT_MAX
 from robson.protocol.requests import EventsRequest, StatusRequest, SubscribeRequest
-from robson.protocol.results import EventLine, StatusResult
+from robson.protocol.results import EventLine, PriceLine, StatusResult
 from robsonctl.exits import Ended, Exit
 from robsonctl.output import complain
 from robsonctl.session import Session
-from robsonctl.tables import event_text, status_text
+from robsonctl.tables import event_text, price_text, status_text
 
 _TAIL_DEFAULT = 50
 _BEYOND_THE_END = 2**63 - 1
@@ -79,10 +79,10 @@ def _page(session: Session, first: int | None, limit: int, position_id: str | No
 
 def _follow(session: Session, next_seq: int, position_id: str | None) -> int:
     session.output.flush()
-    session.daemon.ask(SubscribeRequest(from_seq=next_seq))
+    session.daemon.ask(SubscribeRequest(from_seq=next_seq, prices=session.options.prices))
     for line in session.daemon.lines():
         envelope = decode(line, Envelope)
-        if envelope.event is not None and position_id in {None, envelope.position_id}:
+        if envelope.event == "price" or (envelope.event is not None and position_id in {None, envelope.position_id}):
             _write(session, [msgspec.Raw(line)], head=False)
             session.output.flush()
     raise Ended(Exit.UNREACHABLE, "the daemon closed the subscription", code="connection_lost")
@@ -91,9 +91,15 @@ def _follow(session: Session, next_seq: int, position_id: str | None) -> int:
 def _write(session: Session, rows: Sequence[msgspec.Raw], *, head: bool = True) -> None:
     if session.output.form == "table":
         for row in rows:
-            session.output.line(event_text(decode(bytes(row), EventLine)))
+            session.output.line(_line_text(bytes(row)))
     else:
         session.output.rows(rows, head=head)
+
+
+def _line_text(row: bytes) -> str:
+    if decode(row, Envelope).event == "price":
+        return price_text(decode(row, PriceLine))
+    return event_text(decode(row, EventLine))
 
 
 def watch(session: Session) -> int:

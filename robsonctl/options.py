@@ -6,7 +6,7 @@ from typing import Any
 
 import robson
 from robson.protocol.table import COMMANDS
-from robsonctl import commands, follow, panic
+from robsonctl import commands, follow, oversight, panic
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
@@ -73,8 +73,8 @@ def _add_positions(verbs: Any) -> None:
     status = _verb(verbs, "status", commands.status)
     status.add_argument("position", nargs="?", metavar="ID", help="this position only; a unique beginning will do")
     status.add_argument("--all", action="store_true", help="Closed positions too")
-    show = _verb(verbs, "show", commands.show, "everything about one position")
-    _add_position(show)
+    for name, run in (("show", oversight.show), ("why", oversight.why)):
+        _add_position(_verb(verbs, name, run))
     plan = _verb(verbs, "plan", commands.plan)
     plan.add_argument("symbol", metavar="SYMBOL")
     plan.add_argument("side", type=str.lower, choices=("long", "short"))
@@ -87,6 +87,7 @@ def _add_positions(verbs: Any) -> None:
         "-n", dest="count", type=_count, metavar="N", help="at most so many (the last 50 without --from)"
     )
     events.add_argument("--follow", action="store_true", help="go on with new ones until Ctrl-C")
+    events.add_argument("--prices", action="store_true", help="with --follow: the newest prices as well")
     watch = _verb(verbs, "watch", follow.watch, "repeat status until Ctrl-C")
     watch.add_argument("seconds", nargs="?", type=_seconds, default=2.0, metavar="SECONDS", help="how often (2)")
 
@@ -106,6 +107,9 @@ def _add_mutations(verbs: Any) -> None:
     _add_position(disarm)
     close = _verb(verbs, "close", commands.close)
     _add_position(close)
+    adjust = _verb(verbs, "adjust", oversight.adjust)
+    _add_position(adjust)
+    adjust.add_argument("--stop", required=True, metavar="PRICE", help="the new, tighter trailing stop")
     adopt = _verb(verbs, "adopt", commands.adopt)
     adopt.add_argument("symbol", metavar="SYMBOL")
     adopt.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
@@ -119,7 +123,9 @@ def _add_mutations(verbs: Any) -> None:
     panicking = _verb(verbs, "panic", panic.panic)
     panicking.add_argument("--yes", action="store_true", help="do not ask")
     resume = _verb(verbs, "resume", commands.resume)
-    for mutation in (arm, signal, disarm, close, adopt, release, panicking, resume):
+    pause = _verb(verbs, "pause", oversight.pause)
+    unpause = _verb(verbs, "unpause", oversight.unpause)
+    for mutation in (arm, signal, disarm, close, adjust, adopt, release, panicking, resume, pause, unpause):
         mutation.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
 
 
@@ -128,9 +134,11 @@ def _add_daemon(verbs: Any) -> None:
         ("health", commands.health),
         ("hello", commands.hello),
         ("ping", commands.ping),
-        ("schema", commands.schema),
+        ("journal", oversight.journal),
     ):
         _verb(verbs, name, run)
+    schema = _verb(verbs, "schema", commands.schema)
+    schema.add_argument("of", nargs="?", choices=("requests", "replies", "events"), default="requests")
     _verb(verbs, "version", commands.version, "the versions of robsonctl and of the daemon")
 
 

@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from robson.domain.values import plain
-from robson.protocol.results import EventLine, HealthResult, PanicResult, PlanResult, PositionView, StatusResult
+from robson.protocol.oversight_results import JournalResult, Leg, OrderView, WhyResult
+from robson.protocol.results import (
+    EventLine,
+    HealthResult,
+    PanicResult,
+    PlanResult,
+    PositionView,
+    PriceLine,
+    StatusResult,
+)
 from robsonctl.paint import Paint, age, local, number, seconds
 
 _STATE_COLOURS = {"Active": "green", "Entering": "yellow", "Exiting": "yellow", "Error": "red"}
@@ -27,6 +37,8 @@ def _daemon_line(status: StatusResult, paint: Paint) -> str:
     ]
     if status.panic_latched:
         words.append(paint("alarm", "PANIC LATCHED: nothing enters before `robsonctl resume`"))
+    if status.paused:
+        words.append(paint("yellow", "paused: no signal enters before `robsonctl unpause`"))
     if status.unprotected_seconds:
         words.append(paint("yellow", f"unprotected {seconds(status.unprotected_seconds)}"))
     return "  ".join(words)
@@ -76,7 +88,7 @@ def _pnl_words(position: PositionView, paint: Paint) -> str:
 def position_text(position: PositionView, paint: Paint, present: datetime) -> str:
     """Every field of one position that is known, one a line."""
     rows: list[tuple[str, str]] = []
-    for name in position.__struct_fields__:
+    for name in PositionView.__struct_fields__:
         value = getattr(position, name)
         if value is None or value == {}:
             continue
@@ -100,10 +112,13 @@ def position_text(position: PositionView, paint: Paint, present: datetime) -> st
 def plan_text(plan: PlanResult, paint: Paint) -> str:
     """The plan, one number a line."""
     rows = [
-        (name, _plain_words(getattr(plan, name))) for name in plan.__struct_fields__ if getattr(plan, name) is not None
+        (name, _plain_words(getattr(plan, name)))
+        for name in plan.__struct_fields__
+        if getattr(plan, name) is not None and name != "notes"
     ]
     text = pairs_text(rows)
-    return text if plan.cut_by is None else f"{text}\n{paint('yellow', f'cut down by {plan.cut_by}')}"
+    remarks = [f"cut down by {plan.cut_by}"] if plan.cut_by is not None else []
+    return "\n".join([text, *(paint("yellow", remark) for remark in (*remarks, *plan.notes))])
 
 
 def health_text(health: HealthResult, paint: Paint) -> str:
@@ -131,8 +146,119 @@ def _outcome_words(outcome: str, paint: Paint) -> str:
 
 def event_text(event: EventLine) -> str:
     """One event on one line."""
-    words = " ".join(f"{name}={_plain_words(value)}" for name, value in event.data.items() if value not in (None, {}))
+    told = {name: value for name, value in event.data.items() if value not in (None, {})}
+    if told.get("adjusted") is False:
+        # Almost every moved stop followed a price: only the others are worth the word.
+        del told["adjusted"]
+    words = " ".join(f"{name}={_plain_words(value)}" for name, value in told.items())
     return f"{event.seq:>6}  {local(event.at)}  {event.position_id or '-':<36}  {event.event:<22}  {words}".rstrip()
+
+
+def price_text(line: PriceLine) -> str:
+    """One live price on one line; it has no seq."""
+    stale = "  stale" if line.data.get("stale") else ""
+    return f"{'':>6}  {local(line.at)}  {'-':<36}  {'price':<22}  {line.data['symbol']} {line.data['price']}{stale}"
+
+
+def orders_text(orders: Sequence[OrderView]) -> str:
+    """One row an order."""
+    head = ("ROLE", "ATTEMPT", "SIDE", "QUANTITY", "EXECUTED", "PRICE", "STATUS", "SENT", "FILLED", "ID")
+    aligned = ("left", "right", "left", "decimal", "decimal", "decimal", "left", "left", "left", "left")
+    rows = [
+        (
+            order.role,
+            str(order.attempt),
+            order.order_side,
+            number(order.quantity),
+            number(order.executed),
+            number(order.average_price),
+            order.status,
+            local(order.sent_at),
+            local(order.filled_at),
+            order.client_order_id,
+        )
+        for order in orders
+    ]
+    return grid(head, rows, aligned)
+
+
+def why_text(why: WhyResult) -> str:
+    """The chain, one row a link, then the way in and out in numbers."""
+    head = ("STEP", "AT", "CLOCK", "AFTER", "PRICE", "QUANTITY", "")
+    rows = [
+        (
+            step.step,
+            local(step.at),
+            step.clock or "",
+            _milliseconds(step.after_ms),
+            number(step.price),
+            number(step.quantity),
+            step.words,
+        )
+        for step in why.chain
+    ]
+    parts = [f"{why.position_id}  {why.symbol} {why.side}  {why.state}"]
+    if not why.complete:
+        parts.append("its first events are in the archive: the chain begins later")
+    parts.append(grid(head, rows, ("left", "left", "left", "right", "decimal", "decimal", "left")))
+    parts += [_leg_text(name, leg) for name, leg in (("entry", why.entry), ("exit", why.exit)) if leg is not None]
+    moved = f"the stop moved {why.stop_moves} times"
+    parts.append(moved + (f", {why.adjustments} by the operator" if why.adjustments else ""))
+    return "\n".join(parts)
+
+
+def _leg_text(name: str, leg: Leg) -> str:
+    words = [
+        (label, _milliseconds(length))
+        for label, length in (
+            ("tick to decision", leg.tick_to_decision_ms),
+            ("decision to order", leg.decision_to_sent_ms),
+            ("order to fill", leg.sent_to_fill_ms),
+            ("fill to journal", leg.fill_to_known_ms),
+        )
+    ]
+    if name == "entry":
+        # No tick leads to a signal that a person or a script gave.
+        del words[0]
+    slippage = [("slippage", leg.slippage_bps), ("against the stop", leg.stop_slippage_bps)]
+    words += [(label, f"{number(bps)} bps") for label, bps in slippage if bps is not None]
+    return f"{name}: " + ", ".join(f"{label} {value or 'unknown'}" for label, value in words)
+
+
+def _milliseconds(length: int | None) -> str:
+    if length is None:
+        return ""
+    return seconds(length / 1000) if abs(length) >= 10_000 else f"{length} ms"
+
+
+def journal_text(journal: JournalResult, present: datetime) -> str:
+    """One number a line, and how old the last backup is."""
+    backup = journal.last_backup
+    rows = [
+        (name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _plain_words(value))
+        for name in journal.__struct_fields__
+        if name != "last_backup"
+        for value in [getattr(journal, name)]
+    ]
+    told = "none is remembered: `robson backup FILE`"
+    if backup is not None:
+        told = f"{local(backup.at)} ({age(backup.at, present)} ago), up to seq {backup.last_seq}: {backup.file}"
+    return pairs_text([*rows, ("last_backup", told)])
+
+
+def events_text(events: Sequence[EventLine]) -> Iterable[str]:
+    """One line an event; of a run of stops that followed the price only the last one."""
+    passed = 0
+    for event, after in zip_longest(events, events[1:]):
+        if _followed(event) and after is not None and _followed(after):
+            passed += 1
+            continue
+        yield event_text(event) + (f"  (after {passed} like it)" if passed else "")
+        passed = 0
+
+
+def _followed(event: EventLine) -> bool:
+    return event.event == "trailing_stop_updated" and not event.data.get("adjusted")
 
 
 def pairs_text(rows: Iterable[tuple[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,9 +23,9 @@ from robson.domain.market import Tick
 from robson.feed.binance.codec import exchange_time, to_stamp
 from robson.feed.binance.feed import BinanceFeed
 from robson.feed.binance.history import History
-from robson.feed.binance.rest import Rest
 from robson.feed.binance.wire import Socket, SocketLost, speak
 from robson.ports.clock import Clock
+from robson.venue.binance.client import Client
 
 DAY_SECONDS = 24 * 3600.0
 HOST = "http://exchange.test"
@@ -72,6 +72,7 @@ class Exchange:
         self.is_closed = False
         self.status: int | None = None
         self.headers: dict[str, str] = {}
+        self.firewall = False
         self.gate: trio.Event | None = None
         self.acknowledges = True
         self.greets_mute = False
@@ -189,8 +190,8 @@ class Exchange:
 
     # --- REST --------------------------------------------------------------------------------------------------------
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=HOST, transport=httpx.MockTransport(self.answer))
+    def client(self, clock: Clock | None = None) -> Client:
+        return Client(HOST, None, clock or self.clock, transport=Answering(self.answer))
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         query = dict(request.url.params)
@@ -198,6 +199,8 @@ class Exchange:
         await trio.lowlevel.checkpoint()
         if self.gate is not None:
             await self.gate.wait()
+        if self.firewall:
+            return httpx.Response(403, text="<html>Request blocked</html>")
         if self.status is not None:
             return httpx.Response(self.status, headers=self.headers, json={"code": -1, "msg": "trouble"})
         names = json.loads(query["symbols"]) if "symbols" in query else [query.get("symbol", next(iter(self.trades)))]
@@ -250,6 +253,18 @@ class Exchange:
         return [row for row in rows if low <= row[0] <= high][: int(query.get("limit", "500"))]
 
 
+class Answering(httpx.AsyncBaseTransport):
+    """The place of sockets: every request is answered by a function, after its first byte has left."""
+
+    def __init__(self, answer: Callable[[httpx.Request], Awaitable[httpx.Response]]) -> None:
+        self._answer = answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.extensions["trace"]("http11.send_request_headers.started", {})
+        answer = await self._answer(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+
+
 def trade_frame(tick: Tick) -> dict[str, Any]:
     """A trade as the stream tells it."""
     number, at = tick.trade_id, to_stamp(tick.at)
@@ -264,5 +279,6 @@ def _row(tick: Tick) -> dict[str, Any]:
 
 def feed_of(exchange: Exchange, clock: Clock, *, random: Callable[[], float] = lambda: 0.0, **more: Any) -> BinanceFeed:
     """The feed, connected to the exchange of the test."""
-    history = History(Rest(exchange.client(), clock), clock)
-    return BinanceFeed(history, stream_url=STREAMS, connect=exchange.connect, random=random, **more)
+    return BinanceFeed(
+        History(exchange.client(clock)), stream_url=STREAMS, connect=exchange.connect, random=random, **more
+    )

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import OrderSide, Role
+from robson.domain.values import OrderSide, Role, Side
 from robson.ports import OrderReport, OrderRequest, Venue
 from robson.venue.ledger import Change, Pair, PairRules
 from robson.venue.ledger.lending import borrow
@@ -146,6 +146,9 @@ class FaultyVenue:
 
     async def account(self, symbol: str) -> PairAccount:
         return await self.inner.account(symbol)
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        return await self.inner.credit(symbol, side)
 
     async def price(self, symbol: str) -> Decimal:
         return await self.inner.price(symbol)

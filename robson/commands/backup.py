@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from robson import config
+from robson.clock import RunClock
 from robson.domain.errors import StorageError
-from robson.store.backup import JOURNAL_NAME, back_up
+from robson.ports.journal import LastBackup
+from robson.store.backup import JOURNAL_NAME, Contents, back_up
+from robson.store.backups import remember_backup
 
 EXIT_STORAGE = 74
 
@@ -28,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         contents = back_up(state / JOURNAL_NAME, target, overwrite=arguments.force)
     except StorageError as error:
         return _refuse(str(error))
+    _remember(state / JOURNAL_NAME, target, contents)
     newest = f"{contents.newest_at:%Y-%m-%dT%H:%M:%S.%fZ}" if contents.newest_at is not None else "-"
     print("file", arguments.file)
     print("mode", contents.mode)
@@ -38,6 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
     print("open_positions", len(contents.open_positions))
     print("size_bytes", contents.size)
     return 0
+
+
+def _remember(journal: Path, target: Path, contents: Contents) -> None:
+    """Note the copy beside the journal, for `robsonctl journal`."""
+    made = LastBackup(file=str(target.absolute()), at=RunClock().now(), last_seq=contents.last_seq, size=contents.size)
+    try:
+        remember_backup(journal, made)
+    except OSError as error:
+        # Whoever may read the journal need not be allowed to write beside it: the copy is as good.
+        print(f"robson: the copy is whole, but was not noted beside the journal: {error.strerror}", file=sys.stderr)
 
 
 def _refuse(message: str) -> int:

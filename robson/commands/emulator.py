@@ -9,13 +9,13 @@ from pathlib import Path
 import trio
 
 from robson import config, log
-from robson.app import paper_settings, seed_number
-from robson.clock import parse_speed
+from robson.clock import RunClock, parse_speed
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.emulator import credentials, process
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
+from robson.venues import paper_settings, seed_number
 
 EXIT_STORAGE = 74
 EXIT_CONFIGURATION = 78
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="robson.toml, for its sections [feed] and [paper]")
     parser.add_argument("--state-dir", metavar="DIR", help="where its account lives (default: emulator/ in Robson's)")
     parser.add_argument("--credentials-dir", metavar="DIR", help="the keys to accept; made there when there are none")
-    parser.add_argument("--feed", metavar="SOURCE", help="synthetic (default) or replay")
+    parser.add_argument("--feed", metavar="SOURCE", help="synthetic (default), replay or binance (live public prices)")
     parser.add_argument("--file", metavar="FILE", help="what replay plays")
     parser.add_argument("--symbol", metavar="SYMBOL", help="the pair of a replay file whose name does not tell it")
     parser.add_argument("--speed", metavar="N", help='tape seconds per second, or "max"')
@@ -58,7 +58,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     state = _state(arguments)
     directory = _credentials_directory(arguments, state)
     keys = credentials.load(directory)
-    opened = _open_feed(settings.feed, state)
+    opened = _open_feed(settings.feed, settings.binance, state)
     listening = process.Listening(host, port, arguments.control, _patience(opened, settings.feed.speed))
     serve = partial(
         process.run,
@@ -103,7 +103,7 @@ def _credentials_directory(arguments: argparse.Namespace, state: Path) -> Path:
     return Path(chosen) if chosen else state / "credentials"
 
 
-def _open_feed(feed: config.Feed, state: Path) -> OpenedFeed:
+def _open_feed(feed: config.Feed, places: config.Binance, state: Path) -> OpenedFeed:
     match feed.source:
         case "replay":
             if not feed.file:
@@ -112,7 +112,13 @@ def _open_feed(feed: config.Feed, state: Path) -> OpenedFeed:
         case "synthetic" | None:
             return open_synthetic(builtin_instrument, seed=feed.seed, speed=feed.speed, not_before=latest_moment(state))
         case "binance":
-            raise ConfigurationError("feed.source was binance, which the emulator does not have: synthetic or replay")
+            # The libraries of a network cost a tenth of a second, which an emulator without one need not pay.
+            from robson.feed.binance.opening import open_prices
+            from robson.venue.binance.opening import make_client
+
+            clock = RunClock()
+            client = make_client(places, None, clock)
+            return OpenedFeed(open_prices(feed, places, client), clock, None, client)
 
 
 def _patience(opened: OpenedFeed, speed: str) -> float:

@@ -5,12 +5,13 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 import trio
 
 from robson import app, config, log
+from robson.clock import RunClock
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
 from robson.store.moments import latest_moment
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 EXIT_STORAGE = 74
 EXIT_CONFIGURATION = 78
+# Whoever wants invented prices has to say so.
+DEFAULT_SOURCE: Literal["binance"] = "binance"
 
 _log = structlog.get_logger("robson")
 
@@ -32,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", metavar="PATH", help="the control socket")
     parser.add_argument("--credentials-dir", metavar="DIR", help="where the exchange's keys are, one file each")
     parser.add_argument("--mode", metavar="MODE", help="paper (default) or live")
-    parser.add_argument("--feed", metavar="SOURCE", help="binance, synthetic or replay")
+    parser.add_argument(
+        "--feed", metavar="SOURCE", help="binance (default: public prices, no key), synthetic or replay"
+    )
     parser.add_argument("--file", metavar="FILE", help="what replay plays")
     parser.add_argument("--symbol", metavar="SYMBOL", help="the pair of a replay file whose name does not tell it")
     parser.add_argument("--speed", metavar="N", help='tape seconds per second, or "max"')
@@ -47,8 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         log.configure(settings.log.level)
         state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
         socket = config.socket_path(arguments.socket, os.environ, settings, state)
-        _credentials(arguments, settings)
-        opened = _open_feed(settings, state)
+        opened = _open_feed(settings, state, _credentials(arguments, settings))
         _create(state)
         trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
     except ConfigurationError as error:
@@ -84,18 +88,23 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
         return None
     from robson.venue.binance.credentials import credentials_directory, load_credentials
     from robson.venue.binance.opening import check_rest_url
+    from robson.venue.binance.private_memory import keep_private
 
     check_rest_url(settings.binance.rest_url)
+    keep_private()
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
 
 
-def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
+def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:
     feed = settings.feed
-    if settings.mode == "live":
-        raise ConfigurationError("mode was live, which this version cannot trade yet: only paper is there")
-    if feed.price_source != "trade" and feed.source != "binance":
+    source = feed.source or DEFAULT_SOURCE
+    if settings.mode == "live" and source != "binance":
+        raise ConfigurationError(
+            f"mode was live with feed.source {source}: orders on the exchange need its own prices, binance"
+        )
+    if feed.price_source != "trade" and source != "binance":
         raise ConfigurationError(f"feed.price_source was {feed.price_source}, which only binance gives")
-    match feed.source:
+    match source:
         case "replay":
             if not feed.file:
                 raise ConfigurationError("feed.source was replay without feed.file: name what to play (--file)")
@@ -104,16 +113,12 @@ def _open_feed(settings: config.Settings, state: Path) -> OpenedFeed:
             return _open_synthetic(feed, state)
         case "binance":
             # The libraries of a network cost a tenth of a second, which a daemon without one need not pay.
-            from robson.feed.binance.opening import open_binance
+            from robson.feed.binance.opening import open_prices
+            from robson.venue.binance.opening import make_client
 
-            return open_binance(feed, settings.binance)
-        case None:
-            print(
-                "robson: NO REAL PRICES: no feed was chosen, the market is SYNTHETIC (--feed replay plays a recording)",
-                file=sys.stderr,
-            )
-            _log.warning("synthetic_prices", reason="no feed was chosen; these are not real prices")
-            return _open_synthetic(feed, state)
+            clock = RunClock()
+            client = make_client(settings.binance, credentials, clock)
+            return OpenedFeed(open_prices(feed, settings.binance, client), clock, None, client)
 
 
 def _open_synthetic(feed: config.Feed, state: Path) -> OpenedFeed:

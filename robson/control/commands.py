@@ -7,29 +7,20 @@ from typing import assert_never
 import structlog
 import trio
 
-from robson.control.sequence import events_body
+from robson.control.sequence import events_body, show_body
 from robson.domain.errors import RobsonError
 from robson.ports.clock import Clock
+from robson.protocol import oversight
 from robson.protocol import requests as ask
 from robson.protocol.operations import Caller, Operations, Ticket, body_digest
 from robson.protocol.replies import ErrorBody, error_body, failure, success
 from robson.protocol.results import PingResult, Result
-from robson.protocol.schema import help_result, request_schema
+from robson.protocol.schema import help_result, schema_of
+from robson.protocol.unions import AnyMutation, AnyQuery
 
 _log = structlog.get_logger(__name__)
 
 _LOGGED_BYTES = 500
-
-AnyQuery = (
-    ask.HelloRequest
-    | ask.PingRequest
-    | ask.SchemaRequest
-    | ask.HelpRequest
-    | ask.HealthRequest
-    | ask.StatusRequest
-    | ask.PlanRequest
-    | ask.EventsRequest
-)
 
 
 class Commands:
@@ -48,7 +39,7 @@ class Commands:
             _log_if_bug(request, error)
             return failure(error_body(error))
 
-    async def mutate(self, request: ask.AnyMutation, caller: Caller) -> bytes:
+    async def mutate(self, request: AnyMutation, caller: Caller) -> bytes:
         """The reply body of a request that changes something, or the one stored under its idempotency key."""
         log = _log.bind(
             cmd=request.__struct_config__.tag,
@@ -74,7 +65,7 @@ class Commands:
             case ask.PingRequest():
                 return success(PingResult(at=self._clock.now()))
             case ask.SchemaRequest():
-                return success(request_schema())
+                return success(schema_of(request.of))
             case ask.HelpRequest():
                 return success(help_result())
             case ask.HealthRequest():
@@ -83,12 +74,20 @@ class Commands:
                 return success(await self._operations.status(request, caller))
             case ask.PlanRequest():
                 return success(await self._operations.plan(request, caller))
+            case oversight.VersionRequest():
+                return success(await self._operations.version(request, caller))
+            case oversight.ShowRequest():
+                return await show_body(self._operations, request, caller)
+            case oversight.WhyRequest():
+                return success(await self._operations.why(request, caller))
+            case oversight.JournalRequest():
+                return success(await self._operations.journal(request, caller))
             case ask.EventsRequest():
                 return await events_body(self._operations, request)
             case _:
                 assert_never(request)
 
-    async def _once(self, request: ask.AnyMutation, caller: Caller) -> bytes:
+    async def _once(self, request: AnyMutation, caller: Caller) -> bytes:
         key = request.idempotency_key
         if key is None:
             return await self._perform(request, caller, None)
@@ -106,7 +105,7 @@ class Commands:
             )
             return failure(conflict)
 
-    async def _perform(self, request: ask.AnyMutation, caller: Caller, ticket: Ticket | None) -> bytes:
+    async def _perform(self, request: AnyMutation, caller: Caller, ticket: Ticket | None) -> bytes:
         try:
             body = success(await self._operate(request, caller, ticket))
         except Exception as fault:  # noqa: BLE001 - a command's fault is its reply
@@ -124,7 +123,7 @@ class Commands:
             self._remember(ticket, body)
         return body
 
-    async def _operate(self, request: ask.AnyMutation, caller: Caller, ticket: Ticket | None) -> Result:
+    async def _operate(self, request: AnyMutation, caller: Caller, ticket: Ticket | None) -> Result:
         match request:
             case ask.ArmRequest():
                 return await self._operations.arm(request, caller, ticket)
@@ -134,6 +133,12 @@ class Commands:
                 return await self._operations.disarm(request, caller, ticket)
             case ask.CloseRequest():
                 return await self._operations.close(request, caller, ticket)
+            case oversight.AdjustRequest():
+                return await self._operations.adjust(request, caller, ticket)
+            case oversight.PauseRequest():
+                return await self._operations.pause(request, caller, ticket)
+            case oversight.UnpauseRequest():
+                return await self._operations.unpause(request, caller, ticket)
             case ask.AdoptRequest():
                 return await self._operations.adopt(request, caller, ticket)
             case ask.ReleaseRequest():

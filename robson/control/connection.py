@@ -1,5 +1,6 @@
 """One client: lines in, replies out in the same order, and the event lines it subscribed to in between."""
 
+import math
 import select
 import socket
 import struct
@@ -13,6 +14,8 @@ import trio
 
 from robson.control.commands import Commands
 from robson.control.lines import LINE_BYTES_MAX, LineSplitter, LineTooLong
+from robson.control.prices import LOOK_SECONDS, Prices
+from robson.control.rules import Allowance, Idleness, Rules
 from robson.control.sequence import Cursor
 from robson.domain.errors import RuleError
 from robson.protocol import requests as ask
@@ -21,6 +24,8 @@ from robson.protocol.operations import Caller, Operations
 from robson.protocol.reading import read_request
 from robson.protocol.replies import ErrorBody, address, error_body, failure, success
 from robson.protocol.results import SubscribeResult
+from robson.protocol.table import COMMANDS
+from robson.protocol.unions import AnyMutation, AnyRequest
 
 # A client that takes nothing of a reply for so long is cut off. Events wait for ever: a subscriber may fall behind.
 # Real seconds: the run may be on a tape's clock, which races past its readers.
@@ -39,16 +44,23 @@ class ClientLost(Exception):
     """The client closed its end, or left a reply unread for too long."""
 
 
+class ClientIdle(Exception):
+    """The client has asked for nothing for too long, and waits for nothing either."""
+
+
 class Connection:
     """Serves one client until it leaves."""
 
     def __init__(
-        self, stream: trio.SocketStream, commands: Commands, operations: Operations, work: trio.Nursery
+        self, stream: trio.SocketStream, commands: Commands, operations: Operations, work: trio.Nursery, rules: Rules
     ) -> None:
         self._stream = stream
         self._commands = commands
         self._operations = operations
         self._work = work
+        self._rules = rules
+        self._allowance = Allowance(rules.requests_per_second)
+        self._idleness = Idleness(rules.idle_seconds)
         self._caller = peer_of(stream)
         self._writing = trio.Lock()
         self._subscribed = False
@@ -71,7 +83,14 @@ class Connection:
             # A line feed may be missing at the very end; a request that was cut short is not valid JSON.
             await self._answer(splitter.rest(), nursery)
         except LineTooLong:
-            await self._refuse_line()
+            await self._part(
+                "line_too_long",
+                f"a request line was longer than {LINE_BYTES_MAX} bytes",
+                hint="one request a line; the connection is closed",
+            )
+            return False
+        except ClientIdle:
+            await self._part("idle", self._idleness.words, hint="connect again; a subscription may stay silent")
             return False
         return True
 
@@ -79,6 +98,9 @@ class Connection:
         if not line.strip():
             return
         request_id, request = read_request(line)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            request = refusal
         match request:
             case RuleError():
                 await self._reply(request_id, failure(error_body(request)))
@@ -88,8 +110,23 @@ class Connection:
                 await self._reply(request_id, await self._mutate(request))
             case _:
                 await self._reply(request_id, await self._commands.query(request, self._caller))
+        self._idleness.asked()
 
-    async def _mutate(self, request: ask.AnyMutation) -> bytes:
+    def _refusal(self, request: AnyRequest | RuleError) -> RuleError | None:
+        """Why this request is not obeyed on this connection now."""
+        try:
+            if isinstance(request, RuleError):
+                self._allowance.take()
+                return None
+            # What takes out of the market is never too much.
+            if COMMANDS[str(request.__struct_config__.tag)].right != "panic":
+                self._allowance.take()
+            self._rules.check(request, self._caller)
+        except RuleError as refusal:
+            return refusal
+        return None
+
+    async def _mutate(self, request: AnyMutation) -> bytes:
         """Run a mutation where it outlives this client, and wait for its reply."""
         ends, reply = trio.open_memory_channel[bytes](1)
 
@@ -121,6 +158,8 @@ class Connection:
         self._subscribed = True
         await self._reply(request_id, success(SubscribeResult(from_seq=cursor.from_seq, oldest_seq=cursor.oldest_seq)))
         nursery.start_soon(self._stream_events, request_id, cursor, nursery.cancel_scope)
+        if request.prices:
+            nursery.start_soon(self._stream_prices, nursery.cancel_scope)
 
     async def _stream_events(self, request_id: RequestId, cursor: Cursor, connection: trio.CancelScope) -> None:
         self._operations.followers.add(cursor)
@@ -135,6 +174,17 @@ class Connection:
             connection.cancel()
         finally:
             self._operations.followers.discard(cursor)
+
+    async def _stream_prices(self, connection: trio.CancelScope) -> None:
+        prices = Prices(self._operations)
+        try:
+            while True:
+                # A reader that has not taken the last ones gets the newest when it has.
+                if lines := prices.next_lines():
+                    await self._send_events(lines)
+                await trio.sleep(LOOK_SECONDS)
+        except ClientLost:
+            connection.cancel()
 
     async def _reply(self, request_id: RequestId, body: bytes) -> None:
         rest = memoryview(address(request_id, body))
@@ -162,17 +212,18 @@ class Connection:
 
     async def _receive(self) -> bytes:
         try:
-            return bytes(await self._stream.receive_some(_CHUNK_BYTES))
+            while True:
+                # The run's clock may race ahead of the real one, by which a client is judged: then it is looked again.
+                with trio.move_on_after(math.inf if self._subscribed else self._idleness.left):
+                    return bytes(await self._stream.receive_some(_CHUNK_BYTES))
+                if self._idleness.left <= 0:
+                    raise ClientIdle
         except trio.BrokenResourceError:
             raise ClientLost from None
 
-    async def _refuse_line(self) -> None:
-        error = ErrorBody(
-            code="line_too_long",
-            message=f"a request line was longer than {LINE_BYTES_MAX} bytes",
-            hint="one request a line; the connection is closed",
-        )
-        await self._reply(None, failure(error))
+    async def _part(self, code: str, message: str, *, hint: str) -> None:
+        """Say why nothing more is answered, and close."""
+        await self._reply(None, failure(ErrorBody(code=code, message=message, hint=hint)))
         await see_off(self._stream)
 
 

@@ -15,13 +15,15 @@ from robson.domain.errors import ConfigurationError, StorageError
 # sun_path has 108 bytes, the last of which is the terminating zero.
 PATH_BYTES_MAX = 107
 _BACKLOG = 128
-_ALL_BUT_0660 = 0o117
+OWNER_AND_GROUP = 0o660
+EVERYBODY = 0o666
+_EVERY_RIGHT = 0o777
 _DISK_FAULTS = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 @asynccontextmanager
-async def listening(where: Path | socket.socket) -> AsyncIterator[trio.SocketListener]:
-    """Listen on a path, or on a socket that already listens (its path is then left to whoever made it).
+async def listening(where: Path | socket.socket, mode: int = OWNER_AND_GROUP) -> AsyncIterator[trio.SocketListener]:
+    """Listen on a path, made with `mode`, or on a socket that already listens (left to whoever made it).
 
     Raises ConfigurationError when the path is too long, is taken, or cannot be made; StorageError when the disk is why.
     """
@@ -29,7 +31,7 @@ async def listening(where: Path | socket.socket) -> AsyncIterator[trio.SocketLis
         async with _adopt(where) as listener:
             yield listener
         return
-    bound = _bind(where)
+    bound = _bind(where, mode)
     own = os.lstat(where)
     try:
         async with _adopt(bound) as listener:
@@ -45,7 +47,7 @@ def _adopt(listening_socket: socket.socket) -> trio.SocketListener:
     return trio.SocketListener(trio.socket.from_stdlib_socket(listening_socket))
 
 
-def _bind(path: Path) -> socket.socket:
+def _bind(path: Path, mode: int) -> socket.socket:
     length = len(os.fsencode(path))
     if length > PATH_BYTES_MAX:
         raise ConfigurationError(
@@ -54,7 +56,7 @@ def _bind(path: Path) -> socket.socket:
         )
     _clear(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(_ALL_BUT_0660)
+    before = os.umask(_EVERY_RIGHT & ~mode)
     try:
         listener.bind(os.fspath(path))
         listener.listen(_BACKLOG)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import trio
 
 from robson.domain.codec import encode
@@ -9,12 +10,15 @@ from robson.domain.errors import RuleError
 from robson.domain.events import EVENT_TYPES, NOTICE_TYPES
 from robson.domain.sequence import Recorded
 from robson.protocol.fields import EVENTS_LIMIT_DEFAULT
-from robson.protocol.operations import Operations
+from robson.protocol.operations import Caller, Operations
+from robson.protocol.oversight import ShowRequest
+from robson.protocol.replies import success
 from robson.protocol.requests import EventsRequest, SubscribeRequest
 from robson.protocol.results import EventLine
 
 # Rows read and written at one go; bounds both the memory a client costs and the time for which the loop stands still.
 BATCH_ROWS = 256
+_NO_EVENTS = b'"events":[]}}'
 
 
 def event_line(row: Recorded) -> bytes:
@@ -43,6 +47,28 @@ async def events_body(operations: Operations, request: EventsRequest) -> bytes:
         await trio.lowlevel.checkpoint()
     ends = b'],"next_seq":%d,"last_seq":%d,"oldest_seq":%d}}' % (next_seq, last_seq, oldest_seq)
     return b'{"ok":true,"result":{"events":[' + b",".join(lines) + ends
+
+
+async def show_body(operations: Operations, request: ShowRequest, caller: Caller) -> bytes:
+    """The body of the reply to `show`: the position and its orders, and its events gathered batch by batch."""
+    shown = await operations.show(request, caller)
+    limit = EVENTS_LIMIT_DEFAULT if request.limit is None else request.limit
+    next_seq = max(shown.oldest_seq, request.from_seq or 0)
+    lines: list[bytes] = []
+    while True:
+        wanted = min(BATCH_ROWS, limit - len(lines))
+        rows = operations.read_events(from_seq=next_seq, limit=wanted, position_id=shown.position_id)
+        lines += map(event_line, rows)
+        if len(rows) < wanted:
+            break
+        next_seq = rows[-1].seq + 1
+        if len(lines) == limit:
+            shown = msgspec.structs.replace(shown, next_seq=next_seq)
+            break
+        await trio.lowlevel.checkpoint()
+    body = success(shown)
+    assert body.endswith(_NO_EVENTS), body[-40:]
+    return body.removesuffix(_NO_EVENTS) + b'"events":[' + b",".join(lines) + b"]}}"
 
 
 class Cursor:

@@ -8,7 +8,8 @@ import trio
 
 from robson.control.commands import Commands
 from robson.control.connection import Connection, see_off
-from robson.control.listener import listening
+from robson.control.listener import EVERYBODY, OWNER_AND_GROUP, listening
+from robson.control.rules import Rules
 from robson.ports.clock import Clock
 from robson.protocol.operations import Operations
 from robson.protocol.replies import ErrorBody, address, failure
@@ -23,16 +24,19 @@ async def serve(
     where: Path | socket.socket,
     operations: Operations,
     clock: Clock,
+    rules: Rules = Rules(),  # noqa: B008  it is frozen
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the control socket until cancelled; started once clients can connect.
 
     `where` is the socket's path, or a Unix socket that already listens. Raises ConfigurationError when it cannot be
-    made, StorageError when the disk is why. Cancelling ends the mutations under way, too.
+    made, StorageError when the disk is why. Cancelling ends the mutations under way, too. A read-only socket is made
+    for everybody who can reach its place.
     """
-    async with listening(where) as listener, trio.open_nursery() as work:
-        door = Door(operations, clock, work)
+    mode = EVERYBODY if rules.read_only else OWNER_AND_GROUP
+    async with listening(where, mode) as listener, trio.open_nursery() as work:
+        door = Door(operations, clock, work, rules)
         task_status.started()
         await trio.serve_listeners(door.admit, [listener])
 
@@ -43,10 +47,11 @@ class Door:
     `work` is the nursery of the mutations, which go on when their client leaves.
     """
 
-    def __init__(self, operations: Operations, clock: Clock, work: trio.Nursery) -> None:
+    def __init__(self, operations: Operations, clock: Clock, work: trio.Nursery, rules: Rules) -> None:
         self._operations = operations
         self._commands = Commands(operations, clock)
         self._work = work
+        self._rules = rules
         self._clients = 0
 
     async def admit(self, stream: trio.SocketStream) -> None:
@@ -56,7 +61,7 @@ class Door:
             return
         self._clients += 1
         try:
-            await Connection(stream, self._commands, self._operations, self._work).run()
+            await Connection(stream, self._commands, self._operations, self._work, self._rules).run()
         except Exception as fault:  # noqa: BLE001 - one client's fault must not reach another
             _log.error("client_failed", exc_info=fault)
         finally:

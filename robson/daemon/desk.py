@@ -8,14 +8,16 @@ from robson.daemon.life import Life
 from robson.daemon.window import Window
 from robson.domain.errors import RuleError
 from robson.domain.events import Notice
-from robson.domain.position import Armed, Closed, Entering, Error, Position
+from robson.domain.position import Active, Armed, Closed, Entering, Error, Position
 from robson.domain.sequence import StoredReply
-from robson.domain.stimuli import DisarmRequested
+from robson.domain.stimuli import DisarmRequested, StopMoved, StopTightened
 from robson.domain.values import ExitReason, PositionId
 from robson.engine.decide import Decision
 from robson.executor.debts import outstanding_principal
 from robson.executor.sighting import share_of
 from robson.ports import Commit
+from robson.protocol import oversight
+from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Ticket
@@ -105,6 +107,34 @@ class Desk(Window):
         )
         return give.CloseResult(position_id=request.position_id, outcome="pending", detail=detail)
 
+    async def adjust(
+        self, request: oversight.AdjustRequest, caller: Caller, ticket: Ticket | None
+    ) -> told.AdjustResult:
+        """Tighten a stop; its ticket is sealed in the commit that moves it."""
+        self._refuse_while_recovering()
+        life = self._living(request.position_id, "be adjusted", "it is over")
+        wanted, price = request.stop_price_decimal, self._around.market.prices(life.position.symbol)
+        present = life.moved()
+        if isinstance(life.position.state, Active) and (price is None or present is None or life.is_behind):
+            why = "it has no price yet" if price is None else "prices that it missed are still being read"
+            raise RuleError(
+                "stop_not_watched",
+                f"the stop of {request.position_id} was left where it is: {why}",
+                hint="try again",
+                retryable=True,
+            )
+        # In any other state the rules refuse before they look at these.
+        present = present or StopMoved(trailing_stop=wanted, extreme=wanted, trade_id=None)
+        asked = StopTightened(trailing_stop=wanted, price=price or wanted, present=present)
+        result = told.AdjustResult(
+            position_id=request.position_id,
+            previous_stop=present.trailing_stop,
+            trailing_stop=wanted,
+            price=asked.price,
+        )
+        life.tighten(asked, lambda _decision: ticket.seal(result) if ticket is not None else None)
+        return result
+
     async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
         """Take a holding over; its ticket is sealed in the commit that creates the position."""
         self._refuse_while_recovering()
@@ -167,6 +197,25 @@ class Desk(Window):
             released = Notice(type="panic_released", at=self._around.clock.now(), data={"uid": caller.uid})
             record.write(Commit(latch=False, notices=(released,)))
         return give.ResumeResult(panic_latched=record.latched)
+
+    async def pause(self, request: oversight.PauseRequest, caller: Caller, ticket: Ticket | None) -> told.PauseResult:
+        """Refuse signals from now on; durably, and in memory when the disk is gone."""
+        return self._pause(caller, paused=True)
+
+    async def unpause(
+        self, request: oversight.UnpauseRequest, caller: Caller, ticket: Ticket | None
+    ) -> told.PauseResult:
+        """Take signals again."""
+        self._refuse_while_recovering()
+        return self._pause(caller, paused=False)
+
+    def _pause(self, caller: Caller, *, paused: bool) -> told.PauseResult:
+        record = self._around.record
+        if record.paused is not paused:
+            kind = "entries_paused" if paused else "entries_unpaused"
+            notice = Notice(type=kind, at=self._around.clock.now(), data={"uid": caller.uid})
+            record.write(Commit(pause=paused, notices=(notice,)), protective=paused)
+        return told.PauseResult(paused=record.paused)
 
     def _living(self, position_id: str, request: str, hint: str) -> Life:
         life = self._supervisor.lives.get(position_id)

@@ -127,7 +127,7 @@ class DriftWatch:
         with trio.fail_after(QUERY_TIMEOUT_SECONDS):
             open_orders = await around.venue.open_orders(symbol)
             price = around.market.prices(symbol) or await around.venue.price(symbol)
-            account = await around.venue.account(symbol)
+            account = await around.look_at(symbol)
         pair = around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
         orders = await self._orders_elsewhere(symbol, pair, trades)
         if orders is None:

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 import trio
 
+from robson.daemon.credit import ask_credit
 from robson.daemon.life import Life
 from robson.daemon.loans import stray_loans
 from robson.daemon.surroundings import AccountBehind
-from robson.domain.account import PairAccount
+from robson.domain.account import Credit, PairAccount
 from robson.domain.errors import RuleError, VenueError
 from robson.domain.events import SignalRejected
 from robson.domain.position import Armed, Entering
@@ -78,6 +79,8 @@ async def judge(
             pairs=baseline,
             reply=reply,
         )
+        if baseline:
+            around.fills_at_baseline[symbol] = around.reads[symbol].fills
         return bool(decision.actions)
 
 
@@ -107,15 +110,18 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
-        account = await _settled_account(life)
+        account, credit = await _account_and_credit(life)
     # From here to the decision nothing awaits, so the neighbours cannot change any more.
     neighbours = around.neighbours(symbol, but=position.position_id)
     entry = EntryTerms(
         instrument=instrument,
         account=account,
         terms=terms,
+        credit=credit,
+        last_price=around.market.prices(symbol),
         neighbours=neighbours,
         latched=around.record.latched,
+        paused=around.record.paused,
         stale=around.market.prices(symbol) is None or around.market.is_stale(symbol),
         degraded=around.record.degraded,
         unexplained_debt=max(stray_loans(account, around).values(), default=ZERO),
@@ -123,6 +129,31 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     # What a stray loan brought in is nobody's holding: it goes with its repayment.
     counts = not neighbours and entry.unexplained_debt <= 0
     return entry, (_baseline(life, account),) if counts else ()
+
+
+async def _account_and_credit(life: Life) -> tuple[PairAccount, Credit]:
+    """Both side by side; only the account is indispensable."""
+    credit = Credit()
+    found: PairAccount | VenueError | None = None
+
+    async def read_credit() -> None:
+        nonlocal credit
+        credit = await ask_credit(life.around.venue, life.position.symbol, life.position.side) or Credit()
+
+    async def read_account() -> None:
+        nonlocal found
+        try:
+            found = await _settled_account(life)
+        except VenueError as error:
+            found = error
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read_credit)
+        nursery.start_soon(read_account)
+    if isinstance(found, VenueError):
+        raise found
+    assert found is not None
+    return found, credit
 
 
 async def _settled_account(life: Life) -> PairAccount:
@@ -152,7 +183,8 @@ def _baseline(life: Life, account: PairAccount) -> PairRecord:
     lent = stray_loans(account, around).get(around.instruments[symbol].base, ZERO)
     total = account.base.total - min(lent, account.base.free)
     known = around.record.pair(symbol) or PairRecord(symbol=symbol, baseline_base=ZERO, baseline_quote=ZERO)
-    baseline = total - known.dust_base
+    # With nobody on the pair a surplus lies free: a neighbour whose entry came to nothing did not take it along.
+    baseline = total - known.dust_base - known.surplus_base
     if abs(baseline - known.baseline_base) < around.instruments[symbol].step_size:
         baseline = min(known.baseline_base, total)
     baseline = max(baseline, ZERO)

@@ -76,7 +76,7 @@ async def _decide_adoption(
     try:
         with trio.fail_after(READ_TIMEOUT_SECONDS):
             terms = await around.pair_terms(symbol)
-            account = await around.venue.account(symbol)
+            account = await around.look_at(symbol)
     except (VenueError, trio.TooSlowError) as error:
         raise _unread(symbol, error) from error
     # From here to the commit nothing awaits.

@@ -25,6 +25,8 @@ from robson.ports import PairRecord
 
 READ_TIMEOUT_SECONDS = 5.0
 REPAY_TIMEOUT_SECONDS = 12.0
+# Page after page, for a position that was held for months; it is flat already.
+INTEREST_TIMEOUT_SECONDS = 20.0
 # Binance asks for 100 ms between borrow and repay calls (-3007).
 AFTER_REPAY_SECONDS = 0.1
 ALARM_AFTER_FAILURES = 3
@@ -94,7 +96,7 @@ async def _step(life: Life) -> bool:
     symbol = position.symbol
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
-        terms = await around.pair_terms(symbol)
+        terms = await around.known_terms(symbol)
         price = await around.venue.price(symbol)
         account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)
@@ -169,7 +171,7 @@ async def _interest(life: Life, instrument: Instrument, price: Decimal) -> Decim
     assert position.entry is not None, position
     average = position.exit.average if position.exit is not None else None
     try:
-        with trio.fail_after(READ_TIMEOUT_SECONDS):
+        with trio.fail_after(INTEREST_TIMEOUT_SECONDS):
             charges = await life.around.venue.interest(position.symbol, position.entry.filled_at - BORROW_CHARGE_SLACK)
     except (VenueError, trio.TooSlowError) as error:
         _log.warning("interest_not_read", position_id=position.position_id, error=str(error))
@@ -198,13 +200,24 @@ def _pair_after(
     else:
         left = pair.dust_base + dust if others else dust
     base, quote = instrument.base, instrument.quote
+    sunk = pair.surplus_base if others else ZERO
+    if others and position.side is Side.SHORT:
+        # What is still free is dust. What is not has paid others' debt, or saved them from borrowing it: the rest of a
+        # surplus, and earlier dust that a short's entry sold.
+        sunk = max(sunk + surplus + pair.dust_base - left, ZERO)
     return msgspec.structs.replace(
         pair,
         dust_base=left,
-        # What is still free is dust; only the rest of a surplus can have repaid others' debt.
-        surplus_base=pair.surplus_base + max(surplus - max(left - pair.dust_base, ZERO), ZERO) if others else ZERO,
+        surplus_base=sunk,
         carried_base=carried_debt(
-            account.base, base, pair.carried_base, position, others, instrument, baseline=pair.baseline_base
+            account.base,
+            base,
+            pair.carried_base,
+            position,
+            others,
+            instrument,
+            baseline=pair.baseline_base,
+            surplus=sunk,
         ),
         carried_quote=carried_debt(account.quote, quote, pair.carried_quote, position, others, instrument),
     )

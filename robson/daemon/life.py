@@ -18,6 +18,7 @@ from robson.domain.stimuli import (
     Stimulus,
     StopHit,
     StopMoved,
+    StopTightened,
 )
 from robson.engine.decide import Decision, decide
 from robson.engine.missed import Crossing, Seen
@@ -29,7 +30,7 @@ from robson.ports import Commit, Fill, Intent, PairRecord
 _log = structlog.get_logger("robson.position")
 
 # Without durability these may be refused; everything else protects, or tells what has already happened.
-REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested, ReleaseRequested)
+REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested, ReleaseRequested, StopTightened)
 
 
 class Life:
@@ -95,6 +96,13 @@ class Life:
         self._become(decision.position)
         if placed:
             self.around.executor.wake()
+        return decision
+
+    def tighten(self, asked: StopTightened, reply: Callable[[Decision], StoredReply | None]) -> Decision:
+        """Move the stop to where the operator wants it, durably; raises RuleError and leaves it where it was."""
+        decision = self.feel(asked, reply=reply)
+        if self._watch is not None and decision.facts:
+            self._watch.tighten(asked.trailing_stop)
         return decision
 
     def moved(self) -> StopMoved | None:

@@ -38,6 +38,7 @@ class Record:
         self.recovery = recovery
         self.epoch = recovery.epoch
         self.latched = recovery.latched
+        self.paused = recovery.paused
         self.degraded: str | None = None
         self._upkeep_remark: str | None = None
         self._slowness = Slowness()
@@ -234,6 +235,8 @@ class Record:
     def _take_over(self, commit: Commit) -> None:
         if commit.latch is not None:
             self.latched = commit.latch
+        if commit.pause is not None:
+            self.paused = commit.pause
         for pair in commit.pairs:
             self._pairs[pair.symbol] = pair
         for intent in commit.intents:

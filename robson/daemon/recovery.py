@@ -35,7 +35,7 @@ def tell_protected(around: Surroundings) -> float:
 async def _prepare(life: Life) -> None:
     around, symbol = life.around, life.position.symbol
     await around.instrument(symbol)
-    await around.pair_terms(symbol)
+    await around.known_terms(symbol)
     await around.market.subscribe(symbol)
     life.is_subscribed = True
 

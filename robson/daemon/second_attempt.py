@@ -41,6 +41,8 @@ async def keep_account_read(life: Life) -> None:
                     failures = 0
                 except (VenueError, trio.TooSlowError) as error:
                     failures += 1
+                    if isinstance(error, trio.TooSlowError):
+                        around.executor.reach.hear_account(error)
                     # Nobody waits for this read, and the venue may be in trouble.
                     pause = backoff_seconds(failures - 1, first=SHORTEST_SECONDS)
                     if isinstance(error, RateLimited):

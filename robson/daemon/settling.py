@@ -14,7 +14,8 @@ from robson.executor.resolution import Absent, Executed, Outcome, Refused
 from robson.executor.self_fence import exceeded_by
 from robson.ports import Fill, Intent, OrderReport
 
-BASIS_POINTS = 10_000
+# "Filter failure: ..." and more digits than the asset has.
+FILTER_CODES = frozenset({"-1013", "-1111"})
 
 _log = structlog.get_logger("robson.orders")
 
@@ -33,7 +34,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
     match outcome:
         case Executed():
             ended = intents.mark_executed(intent, outcome.report)
-            _note_slippage(life, intent, outcome)
+            life.around.tally.note_fill(life.position, intent, outcome)
             life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
             if order.role is Role.EXIT:
                 _tell_excess(life)
@@ -44,7 +45,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
             ended = intents.mark_absent(intent)
             # Twelve seconds and more have passed: the entry's signal is stale, it is never sent again.
             _refused(life, ended, "stale", "absent", "the order never reached the market: the venue denies it")
-    life.around.settled[order.role.value, ended.status] += 1
+    life.around.tally.note_end(ended)
     if intent.status == "in_doubt":
         life.around.record.notice(
             Notice(
@@ -54,20 +55,6 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
                 data={"role": order.role.value, "outcome": ended.status, "detail": ended.detail},
             )
         )
-
-
-def _note_slippage(life: Life, intent: Intent, outcome: Executed) -> None:
-    """What the fill cost beyond the price at which it was decided; an operator's exit expects none."""
-    position, order = life.position, intent.order
-    if order.role is Role.ENTRY:
-        expected = position.signal.entry_price if position.signal is not None else None
-    else:
-        expected = position.exit.trigger.price if position.exit is not None else None
-    if expected is None:
-        return
-    beyond = outcome.quote / outcome.report.executed / expected - 1
-    worse = beyond if order.order_side is OrderSide.BUY else -beyond
-    life.around.slippage[order.role.value].note(float(worse * BASIS_POINTS))
 
 
 def _tell_excess(life: Life) -> None:
@@ -132,6 +119,8 @@ def _needed(report: OrderReport, quote: Decimal) -> dict[str, Decimal]:
 
 def _refused(life: Life, ended: Intent, stage: str, code: str, message: str) -> None:
     order = ended.order
+    if code in FILTER_CODES:
+        life.around.doubt_filters(order.symbol)
     if order.role is Role.ENTRY:
         life.refused_signals += 1
         refusal = EntryRefused(client_order_id=order.client_order_id, stage=stage, code=code, message=message)

@@ -11,13 +11,14 @@ from robson.daemon import course
 from robson.daemon.archiving import archive_oldest
 from robson.daemon.book import OrderBook
 from robson.daemon.drift import DriftWatch
+from robson.daemon.filters import keep_filters
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import rebuild_stop, tell_protected
 from robson.daemon.surroundings import Surroundings, exit_terms, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
-from robson.domain.errors import JournalUnusable, RuleError, VenueError
+from robson.domain.errors import JournalUnusable, Rejected, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
 from robson.domain.position import Armed, Position
 from robson.domain.sequence import StoredReply
@@ -90,6 +91,8 @@ class Supervisor:
         try:
             await around.instrument(symbol)
             await around.pair_terms(symbol)
+        except Rejected:
+            raise  # its own words say more
         except VenueError as error:
             raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
         await around.market.subscribe(symbol)
@@ -159,6 +162,7 @@ class Supervisor:
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(keep_filters, self.around)
             nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
             nursery.start_soon(self.drift.run, self.recovered)
             nursery.start_soon(self.around.market.watch_staleness, self.vigil.freshness_changed)

@@ -8,29 +8,34 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
+import structlog
 import trio
 
 from robson.clock import process_age_seconds
 from robson.daemon.record import Record
+from robson.daemon.tallies import OrderTally
 from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import ExitTerms, Neighbour
-from robson.domain.values import ZERO, Fence, PositionId, Role, Side, plain
+from robson.domain.values import ZERO, Fence, PositionId, Side, plain
 from robson.engine.exits import first_exit_quantity, interest_estimate
 from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
-from robson.metrics import SLIPPAGE_BASIS_POINTS, Distribution
 from robson.ports import Clock, Venue
+
+_log = structlog.get_logger("robson.position")
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 
+
+_log = structlog.get_logger("robson.position")
 
 # Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
 ACCOUNT_LAG_SECONDS = 60.0
@@ -59,10 +64,6 @@ Verdict = Literal["settled", "wait", "unexplained"]
 
 async def _nobody_knows(_position_id: PositionId) -> Verdict:
     return "unexplained"
-
-
-def _slippage_by_role() -> dict[str, Distribution]:
-    return {role.value: Distribution(SLIPPAGE_BASIS_POINTS) for role in Role}
 
 
 class Housemate(Protocol):
@@ -94,6 +95,9 @@ class Surroundings:
     terms: dict[str, PairTerms] = field(default_factory=dict)
     entry_lanes: dict[str, trio.Lock] = field(default_factory=dict)
     exit_lanes: dict[str, trio.Lock] = field(default_factory=dict)
+    # The pairs whose filters refused an order since they were read, and the event that says so.
+    refused_symbols: set[str] = field(default_factory=set)
+    filters_refused: trio.Event = field(default_factory=trio.Event)
     # When the last fill on a pair was learnt (the run's steady clock).
     filled_at: dict[str, float] = field(default_factory=dict)
     # Positions whose exits may have gone out unwritten, and were not looked for yet: theirs wait.
@@ -101,13 +105,13 @@ class Surroundings:
     # The newest read of each pair's account, and how many fills on it this run has learnt of.
     reads: dict[str, AccountRead] = field(default_factory=dict)
     fills: Counter[str] = field(default_factory=Counter)
-    # Since the start of this run: orders by role and last status, and what they cost beyond the expected price.
-    settled: Counter[tuple[str, str]] = field(default_factory=Counter)
-    slippage: dict[str, Distribution] = field(default_factory=_slippage_by_role)
+    # How many of those were known when the pair's baseline was read.
+    fills_at_baseline: Counter[str] = field(default_factory=Counter)
+    tally: OrderTally = field(default_factory=OrderTally)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:
-        """The pair's filters, asked once; raises as the venue does, RuleError for a symbol that it does not have."""
+        """The pair's filters as last known; at first raises as the venue does, RuleError when it has no such pair."""
         if symbol not in self.instruments:
             try:
                 self.instruments[symbol] = await self.venue.instrument(symbol)
@@ -116,6 +120,11 @@ class Surroundings:
                     raise RuleError("unknown_symbol", error.text, hint="a pair that the venue trades") from error
                 raise
         return self.instruments[symbol]
+
+    def doubt_filters(self, symbol: str) -> None:
+        """An order was refused by the pair's filters: they are not what we know any more."""
+        self.refused_symbols.add(symbol)
+        self.filters_refused.set()
 
     async def pair_terms(self, symbol: str) -> PairTerms:
         """The pair's tier, fees and rates, freshly read; the last known ones when the venue cannot be asked."""
@@ -127,10 +136,29 @@ class Surroundings:
         apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
         return venue_time + apart
 
+    async def known_terms(self, symbol: str) -> PairTerms:
+        """The same; where the venue refuses to tell, the last known or else the usual ones: an exit needs none."""
+        try:
+            return await self.pair_terms(symbol)
+        except Rejected as error:
+            _log.warning("terms_not_read", symbol=symbol, error=str(error))
+            return self.terms.get(symbol, PairTerms())
+
+    async def look_at(self, symbol: str) -> PairAccount:
+        """The pair's account, freshly read; what the venue answers to that says whether it is in reach."""
+        reach = self.executor.reach
+        try:
+            account = await self.venue.account(symbol)
+        except VenueError as error:
+            reach.hear_account(error)
+            raise
+        reach.hear_account(None, idle=not self.record.open_intents())
+        return account
+
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, freshly read; what a stop needs to know of it later is remembered."""
         fills, asked_at = self.fills[symbol], self.clock.monotonic()
-        account = await self.venue.account(symbol)
+        account = await self.look_at(symbol)
         self.reads[symbol] = AccountRead(account, fills, asked_at)
         return account
 
@@ -214,7 +242,8 @@ class Surroundings:
         # In and out again, a position leaves the base as it was, yet not the quote: its fees are gone.
         untouched = pair is not None and account.quote.total == pair.baseline_quote != ZERO
         ours = self.on_pair(symbol, but="")
-        has_traded = self.fills[symbol] > 0 or any(position.entry is not None for position in ours)
+        is_later = self.fills[symbol] > self.fills_at_baseline[symbol]
+        has_traded = is_later or any(position.entry is not None for position in ours)
         # The smallest order brings in a little less than its quantity.
         is_alone = has_traded and len(ours) <= 1
         if 2 * abs(apart) >= instrument.smallest_sellable(price) or (untouched and is_alone):

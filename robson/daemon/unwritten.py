@@ -118,7 +118,7 @@ async def _nothing_more(life: Life, too_long_ms: int) -> bool:
     with trio.fail_after(QUERY_TIMEOUT_SECONDS):
         instrument = await around.instrument(life.position.symbol)
         reports = await around.venue.orders(life.position.symbol, entry.filled_at - BEFORE_ENTRY)
-        account = await around.venue.account(life.position.symbol)
+        account = await around.look_at(life.position.symbol)
         now_ms = await around.venue.server_time_ms()
     parts = len(instrument.split(max(instrument.ceil(entry.quantity), instrument.step_size)))
     found = await _unwritten(life, reports, parts)

@@ -1,24 +1,34 @@
 """What every reading command gives: state, health, positions, plans, and the journal's sequence."""
 
+import platform
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from robson.daemon.doubts import orders_check
+import msgspec
+import trio
+
+from robson.daemon.orders import orders_of
+from robson.daemon.planning import read_basis
+from robson.daemon.readings import health_checks, journal_result, price_lines
+from robson.daemon.reasons import Reasons
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.views import position_view
-from robson.domain.errors import RuleError, VenueError
+from robson.domain.errors import RuleError
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.engine.sizing import size
 from robson.ports import Commit
-from robson.ports.journal import Twin
-from robson.protocol import PROTOCOL_VERSION
+from robson.protocol import PROTOCOL_VERSION, oversight
+from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower
+
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +76,21 @@ class Window:
             version=self._identity.version,
             mode=self._identity.mode,
             state=self.state(),
+            paused=self._around.record.paused,
+        )
+
+    async def version(self, request: oversight.VersionRequest, caller: Caller) -> give.VersionResult:
+        """What runs."""
+        return give.VersionResult(
+            version=self._identity.version,
+            protocol=PROTOCOL_VERSION,
+            python=platform.python_version(),
+            sqlite=sqlite3.sqlite_version,
         )
 
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         """Whether it lives and is ready, check by check."""
-        around, after = self._around, self._supervisor.protected_after
-        stale = [symbol for symbol, feed in around.market.states().items() if feed.stale]
-        unwatched = [
-            life.position.position_id
-            for life in self._supervisor.lives.values()
-            if life.position.state_name == "Active" and not life.is_watched
-        ]
-        checks = {
-            "recovery": give.Check(
-                ok=after is not None,
-                detail="stops are being rebuilt"
-                if after is None
-                else f"every stop is rebuilt, {after:.3f} s after the start",
-            ),
-            "journal": give.Check(
-                ok=around.record.degraded is None, detail=around.record.degraded or around.record.remark or "writable"
-            ),
-            "copies": _copies(around.record.twin),
-            "feed": give.Check(ok=not stale, detail=f"stale: {', '.join(stale)}" if stale else "fresh"),
-            "venue": give.Check(
-                ok=around.executor.reachable, detail="answering" if around.executor.reachable else "out of reach"
-            ),
-            "monitors": give.Check(
-                ok=not unwatched,
-                detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",
-            ),
-            "orders": orders_check(around, self._supervisor.lives),
-        }
+        checks = health_checks(self._supervisor)
         return give.HealthResult(live=True, ready=all(check.ok for check in checks.values()), checks=checks)
 
     async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
@@ -130,7 +123,36 @@ class Window:
             unprotected_seconds=round(sum(view.unprotected_seconds for view in views), 3),
             time_to_protected_seconds=round(after, 3) if after is not None else None,
             positions=views,
+            paused=around.record.paused,
         )
+
+    async def show(self, request: oversight.ShowRequest, caller: Caller) -> told.ShowResult:
+        """One position and its orders; its events are added on the way out. RuleError `unknown_position`."""
+        position = self._find(request.position_id)
+        orders = orders_of(position.position_id, self._around.record)
+        view = msgspec.structs.asdict(self._view(position))
+        return told.ShowResult(**view, orders=orders, oldest_seq=self.oldest_seq(), next_seq=None)
+
+    async def why(self, request: oversight.WhyRequest, caller: Caller) -> told.WhyResult:
+        """The chain from a price to a fill; RuleError `unknown_position`."""
+        position_id = self._find(request.position_id).position_id
+        reasons, next_seq = Reasons(), 1
+        while rows := self.read_events(from_seq=next_seq, limit=_ROWS_AT_ONCE, position_id=position_id):
+            for row in rows:
+                reasons.take(row)
+            next_seq = rows[-1].seq + 1
+            await trio.lowlevel.checkpoint()
+        # Found again: it may have gone on while its rows were read.
+        return reasons.explain(self._find(position_id), orders_of(position_id, self._around.record))
+
+    async def journal(self, request: oversight.JournalRequest, caller: Caller) -> told.JournalResult:
+        """What the journal holds."""
+        record = self._around.record
+        return journal_result(record.journal.measure(), writable=record.degraded is None, epoch=record.epoch)
+
+    def price_lines(self) -> Sequence[give.PriceLine]:
+        """The newest price of each streamed symbol that has one."""
+        return price_lines(self._around)
 
     def _open(self) -> list[Position]:
         return [life.position for life in self._supervisor.lives.values()]
@@ -168,25 +190,25 @@ class Window:
         return None
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
-        """What a signal would order; the same arithmetic as the real thing, on the account as it stands."""
+        """What a signal would order; the same arithmetic as the real thing, on the account as it stands.
+
+        Where the venue does not answer it is made from what is known, and its notes say so.
+        """
         around, symbol = self._around, request.symbol
-        try:
-            instrument = await around.instrument(symbol)
-            terms = await around.pair_terms(symbol)
-            account = await around.venue.account(symbol)
-        except VenueError as error:
-            raise RuleError("venue_unreachable", f"{symbol} was not read: {error}", retryable=True) from error
         capital = self._identity.capital if request.capital_decimal is None else request.capital_decimal
         risk = self._identity.risk_percent if request.risk_percent_decimal is None else request.risk_percent_decimal
+        basis = await read_basis(around, symbol, request.side, capital)
         sized = size(
             request.side,
             capital,
             risk,
             request.entry_price_decimal,
             request.stop_price_decimal,
-            instrument=instrument,
-            terms=terms,
-            account=account,
+            instrument=basis.instrument,
+            terms=basis.terms,
+            account=basis.account,
+            credit=basis.credit,
+            last_price=basis.last_price,
             other_stops=[n.stop for n in around.neighbours(symbol, but="") if n.stop and n.side is request.side],
         )
         return give.PlanResult(
@@ -202,6 +224,9 @@ class Window:
             fees_estimate=sized.fees_estimate,
             worst_case_loss=sized.worst_case_loss,
             cut_by=sized.cut_by,
+            borrowable=basis.credit.borrowable,
+            index_price=basis.credit.index_price,
+            notes=basis.notes,
         )
 
     # --- the sequence ------------------------------------------------------------------------------------------------
@@ -230,10 +255,3 @@ class Window:
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply stored under a key, also by an earlier run."""
         return self._around.record.journal.stored_reply(key)
-
-
-def _copies(twin: Twin | None) -> give.Check:
-    """Not in order while another daemon has a copy of the journal, or may have one on another machine."""
-    if twin is None:
-        return give.Check(ok=True, detail="no other daemon has this journal")
-    return give.Check(ok=twin.in_use is False, detail=twin.told)

@@ -65,6 +65,16 @@ class PairTerms(Value):
     quote_borrow_limit: Decimal | None = None
 
 
+class Credit(Value):
+    """What an entry may borrow now (in the asset that it would owe), and the index price (quote per base).
+
+    The index price, not the last one, decides on liquidation. None where the venue did not say.
+    """
+
+    borrowable: Decimal | None = None
+    index_price: Decimal | None = None
+
+
 class Trade(Value):
     """One execution of one of our orders (Binance: a row of myTrades)."""
 

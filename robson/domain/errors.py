@@ -57,6 +57,10 @@ class RateLimited(Rejected):
         self.retry_after_seconds = retry_after_seconds
 
 
+# The code of a RateLimited that only says that our own share of a budget was used up: others' requests still go out.
+OWN_BUDGET = "budget"
+
+
 class Banned(RateLimited):
     """The venue shuts this address out for `retry_after_seconds`; to ask meanwhile prolongs it."""
 

@@ -77,7 +77,7 @@ class TrailingStopUpdated(Event, tag="trailing_stop_updated"):
     """The stop followed the extreme; `trade_id` is the last trade seen when this was written, `seen_at` its time.
 
     Without a `trade_id` the price came from a candle, or from a source that has no ids: then `seen_at` alone tells up
-    to where prices were taken into account.
+    to where prices were taken into account. `adjusted` says that the operator moved it, not a price.
     """
 
     previous_stop: Decimal
@@ -85,6 +85,7 @@ class TrailingStopUpdated(Event, tag="trailing_stop_updated"):
     extreme: Decimal
     trade_id: int | None = None
     seen_at: datetime | None = None
+    adjusted: bool = False
 
 
 class ExitTriggered(Event, tag="exit_triggered"):
@@ -198,6 +199,8 @@ EVENT_TYPES: dict[str, type[PositionEvent]] = {
 NOTICE_TYPES = (
     "panic_latched",
     "panic_released",
+    "entries_paused",
+    "entries_unpaused",
     "feed_stale",
     "feed_recovered",
     "order_in_doubt",

@@ -11,7 +11,8 @@ class Tick(Value):
 
     `trade_id` is the venue's own consecutive id, None where the source has none. `at` is the venue's event time, which
     may run ahead of or behind the local clock: ages are never computed from it. A polled tick may trigger a stop but
-    never moves one.
+    never moves one. A backfilled one was read where the stream has left it out: it counts in its order, and does not
+    show that the stream delivers.
 
     Where the book is the source, `price` is the best bid and `ask` the best ask: a long's stop looks at the bid, a
     short's at the ask, for that is what an exit gets.
@@ -24,6 +25,7 @@ class Tick(Value):
     at: datetime
     polled: bool = False
     ask: Decimal | None = None
+    backfilled: bool = False
 
     def exit_price(self, *, is_long: bool) -> Decimal:
         """The price that a stop of this side is compared with."""

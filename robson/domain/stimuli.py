@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from robson.domain.account import PairAccount, PairTerms
+from robson.domain.account import Credit, PairAccount, PairTerms
 from robson.domain.instrument import Instrument
 from robson.domain.values import ZERO, ClientOrderId, ExitReason, Fence, OrderSide, Side, Value
 
@@ -26,6 +26,7 @@ class Neighbour(Value):
 class EntryTerms(Value):
     """Everything outside the position that an entry must respect, read just before the decision.
 
+    `last_price` is the market's (quote per base), None where there is none.
     `degraded` says why no entry may go out; `unexplained_debt` (in the asset) is what the pair owes beyond its live
     positions' loans.
     """
@@ -33,8 +34,11 @@ class EntryTerms(Value):
     instrument: Instrument
     account: PairAccount
     terms: PairTerms
+    credit: Credit = Credit()
+    last_price: Decimal | None = None
     neighbours: tuple[Neighbour, ...] = ()
     latched: bool = False
+    paused: bool = False
     stale: bool = False
     degraded: str | None = None
     unexplained_debt: Decimal = ZERO
@@ -102,6 +106,17 @@ class StopMoved(Value):
     extreme: Decimal
     trade_id: int | None
     seen_at: datetime | None = None
+
+
+class StopTightened(Value):
+    """The operator wants the stop at `trailing_stop`; `price` is the present one (both quote per base).
+
+    `present` carries the stop and extreme of the watch.
+    """
+
+    trailing_stop: Decimal
+    price: Decimal
+    present: StopMoved
 
 
 class StopHit(Value):
@@ -242,6 +257,7 @@ Stimulus = (
     | EntryExecuted
     | EntryRefused
     | StopMoved
+    | StopTightened
     | StopHit
     | ExitRequested
     | DisarmRequested

@@ -62,8 +62,13 @@ class Control:
                     faults.fired[fault.fault] += 1
                 else:
                     faults.arm(fault)
+            case ("GET", "tokens"):
+                return self._exchange.tokens()
             case ("DELETE", "faults"):
-                faults.clear(request.query.removeprefix("fault=") or None)
+                name = request.query.removeprefix("fault=")
+                faults.clear(name or None)
+                if not name:
+                    self._act.chance_changed()
             case ("POST", "random"):
                 faults.randomise(msgspec.json.decode(request.body, type=Chance))
                 self._act.chance_changed()

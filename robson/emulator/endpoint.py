@@ -41,9 +41,10 @@ class Endpoint:
         return f"{self.method} {self.path}"
 
 
-def public(path: str, weight: int, answer: Answering) -> Endpoint:
+def public(path: str, weight: int | Weight, answer: Answering) -> Endpoint:
     """A market data endpoint of /api that needs no key."""
-    return Endpoint("GET", path, answer, Security.NONE, Scope.API, lambda _: weight)
+    weigh = weight if callable(weight) else lambda _: weight
+    return Endpoint("GET", path, answer, Security.NONE, Scope.API, weigh)
 
 
 def signed(

@@ -76,7 +76,8 @@ class Exchange:
 
     def now_ms(self) -> int:
         """The exchange's clock, milliseconds since the epoch."""
-        return to_ms(self.clock.now())
+        ahead = self.faults.switch("clock_ahead")
+        return to_ms(self.clock.now()) + (round(1000 * ahead.length_seconds) if ahead is not None else 0)
 
     def rules(self, instrument: Instrument) -> PairRules:
         """The pair's rules: those of the paper venue, with the lending limits of one tier."""
@@ -138,6 +139,10 @@ class Exchange:
         """What a token opens, None when it has ended or never was."""
         token = self._tokens.get(name)
         return token if token is not None and token.expires_ms > self.now_ms() else None
+
+    def tokens(self) -> list[str]:
+        """The names of all tokens that were given out and have not ended."""
+        return list(self._tokens)
 
     def end_tokens(self) -> None:
         """Every token ends now, and the subscriptions that it has opened."""

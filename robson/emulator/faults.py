@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 
 ORDER = "POST /sapi/v1/margin/order"
+REPAY = "POST /sapi/v1/margin/borrow-repay"
 
 # What each does, as the control endpoint lists it. `times` is how many requests (or frames) it meets, 0: until cleared.
 REQUEST_FAULTS = {
@@ -20,13 +21,18 @@ REQUEST_FAULTS = {
     "limit_429": "not executed, HTTP 429 with Retry-After `seconds`",
     "ban_418": "not executed, HTTP 418 with Retry-After `seconds`",
     "refuse": "not executed, refused with `code` and `text`",
+    "echo": "not executed, refused with words that repeat the whole request, key and signature included",
     "loan_without_order": "the loan is made, the order refused",
     "repay_fails": "the order executes, its repayment silently does not",
     "partial": "only `fraction` of the order executes, the rest expires",
 }
 SWITCHES = {
     "query_lag": "orders and trades younger than `seconds` are not found",
+    "user_mute": "no event of any account is told, while its subscriptions go on",
     "underfunded_fill": "an underfunded market buy executes as far as the money goes instead of being refused",
+    "clock_ahead": "its clock is `seconds` ahead",
+    "withdrawals": "the API key may withdraw, from any address",
+    "pair_disabled": "every isolated account is disabled",
 }
 STREAM_FAULTS = {
     "mute": "no frame for `seconds`, pings go on (0: until cleared)",
@@ -35,11 +41,22 @@ STREAM_FAULTS = {
     "reorder": "the next `times` pairs of trades change places",
     "cut": "every market stream ends at once",
     "shutdown": "serverShutdown is announced, the streams end after `seconds`",
+    "user_cut": "every connection to the WebSocket API ends at once",
     "token_expiry": "every listenToken and its subscriptions end at once",
 }
 ONLY_ORDERS = {"late", "loan_without_order", "repay_fails", "partial"}
 LONGEST_SECONDS = 86_400
-_SECONDS = {"late": 1.0, "late_reply": 3.0, "limit_429": 2.0, "ban_418": 120.0, "query_lag": 2.0, "shutdown": 5.0}
+# How long a random fault of a stream lasts that was given no length.
+STREAM_FAULT_SECONDS = 2.0
+_SECONDS = {
+    "late": 1.0,
+    "late_reply": 3.0,
+    "limit_429": 2.0,
+    "ban_418": 120.0,
+    "query_lag": 2.0,
+    "clock_ahead": 3.0,
+    "shutdown": 5.0,
+}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,21 +88,39 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Chance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Random faults: one of `faults` at a request with this probability, and one of a stream on average so often."""
+    """Random faults, drawn from a seed.
+
+    A request to one of `endpoints` meets one of `faults` with this `probability`, any other signed one with that of
+    `others`. On average every `stream_every_seconds` one of `stream_faults` happens, and every `switch_every_seconds`
+    one of `switches` is on for `switch_seconds`. A name that stands there twice comes twice as often. `lengths` are the
+    least and the most seconds by fault, for those that are not to have their usual length.
+    """
 
     seed: str
     probability: float = 0.1
     faults: tuple[str, ...] = tuple(REQUEST_FAULTS)
+    endpoints: tuple[str, ...] = (ORDER,)
+    others: float = 0.0
     stream_faults: tuple[str, ...] = ()
     stream_every_seconds: float = 30.0
-    endpoints: tuple[str, ...] = (ORDER,)
+    switches: tuple[str, ...] = ()
+    switch_every_seconds: float = 30.0
+    switch_seconds: float = 5.0
+    lengths: dict[str, tuple[float, float]] = {}
 
     def __post_init__(self) -> None:
+        known = {**REQUEST_FAULTS, **STREAM_FAULTS, **SWITCHES}
         unknown = {*self.faults} - {*REQUEST_FAULTS} | ({*self.stream_faults} - {*STREAM_FAULTS})
+        unknown |= {*self.switches} - {*SWITCHES} | ({*self.lengths} - {*known})
         if unknown:
             raise ValueError(f"these faults do not exist: {', '.join(sorted(unknown))}")
-        if not (0 <= self.probability <= 1 and self.stream_every_seconds > 0):
-            raise ValueError("probability must be from 0 to 1, stream_every_seconds above 0")
+        if not (0 <= self.probability <= 1 and 0 <= self.others <= 1):
+            raise ValueError("probability and others must be from 0 to 1")
+        if not (self.stream_every_seconds > 0 and self.switch_every_seconds > 0 and self.switch_seconds > 0):
+            raise ValueError("stream_every_seconds, switch_every_seconds and switch_seconds must be above 0")
+        for name, (least, most) in self.lengths.items():
+            if not 0 <= least <= most <= LONGEST_SECONDS:
+                raise ValueError(f"the length of {name} was {least:g} to {most:g} s, must be within 0 to 86400")
 
 
 Plan = dict[str, Fault]
@@ -125,13 +160,9 @@ class Faults:
             if name in REQUEST_FAULTS and (fault.endpoint == endpoint or (fault.endpoint == "*" and is_signed)):
                 plan[name] = fault
                 self._use(name)
-        chance = self._chance
-        if chance is not None and endpoint in chance.endpoints and self._random.random() < chance.probability:
-            choices = [name for name in chance.faults if endpoint == ORDER or name not in ONLY_ORDERS]
-            if choices:
-                name = self._random.choice(choices)
-                plan[name] = Fault(fault=name, endpoint=endpoint, fraction=f"0.{self._random.randrange(10)}")
-                self.fired[name] += 1
+        drawn = self._draw(endpoint, is_signed=is_signed)
+        if drawn is not None:
+            plan[drawn.fault] = drawn
         return plan
 
     def switch(self, name: str) -> Fault | None:
@@ -147,13 +178,23 @@ class Faults:
         self._use(name)
         return armed[0]
 
-    def draw_stream_fault(self) -> tuple[float, str] | None:
+    def draw_stream_fault(self) -> tuple[float, Fault] | None:
         """Seconds until the next random fault of a stream, and which; None where none is to come."""
         chance = self._chance
         if chance is None or not chance.stream_faults:
             return None
         wait = self._random.expovariate(1 / chance.stream_every_seconds)
-        return wait, self._random.choice(chance.stream_faults)
+        name = self._random.choice(chance.stream_faults)
+        return wait, Fault(fault=name, seconds=self._length(name, usual=STREAM_FAULT_SECONDS))
+
+    def draw_switch(self) -> tuple[float, Fault, float] | None:
+        """Seconds until the next random switch is on, which, and for how long; None where none is to come."""
+        chance = self._chance
+        if chance is None or not chance.switches:
+            return None
+        wait = self._random.expovariate(1 / chance.switch_every_seconds)
+        name = self._random.choice(chance.switches)
+        return wait, Fault(fault=name, times=0, seconds=self._length(name)), chance.switch_seconds
 
     def describe(self) -> dict[str, object]:
         """What is armed and what has fired, for the control endpoint."""
@@ -165,6 +206,26 @@ class Faults:
         known = {**REQUEST_FAULTS, **SWITCHES, **STREAM_FAULTS}
         return {"armed": armed, "random": random, "fired": dict(self.fired), "known": known}
 
+    def _draw(self, endpoint: str, *, is_signed: bool) -> Fault | None:
+        """The random fault of a request, if it meets one."""
+        chance = self._chance
+        if chance is None:
+            return None
+        probability = chance.probability if endpoint in chance.endpoints else chance.others if is_signed else 0.0
+        if not probability or self._random.random() >= probability:
+            return None
+        choices = [name for name in chance.faults if _can_meet(name, endpoint)]
+        if not choices:
+            return None
+        name = self._random.choice(choices)
+        self.fired[name] += 1
+        fraction = f"0.{self._random.randrange(10)}"
+        return Fault(fault=name, endpoint=endpoint, fraction=fraction, seconds=self._length(name))
+
+    def _length(self, name: str, *, usual: float | None = None) -> float | None:
+        lengths = self._chance.lengths if self._chance is not None else {}
+        return self._random.uniform(*lengths[name]) if name in lengths else usual
+
     def _use(self, name: str) -> None:
         fault, left = self._armed[name]
         self.fired[name] += 1
@@ -174,3 +235,8 @@ class Faults:
             del self._armed[name]
         else:
             self._armed[name] = (fault, left - 1)
+
+
+def _can_meet(name: str, endpoint: str) -> bool:
+    """Whether a fault means anything to requests of an endpoint."""
+    return endpoint == ORDER or name not in ONLY_ORDERS

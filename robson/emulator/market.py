@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 import trio
 
-from robson.domain.errors import RuleError
+from robson.domain.errors import RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.market import Candle, Tick
 from robson.domain.values import ZERO
@@ -117,7 +117,9 @@ class Market:
         self.listeners: list[Callable[[str, MarketTrade], None]] = []
 
     def observe(self, tick: Tick) -> bool:
-        """Take one tick."""
+        """Take one tick, unless it was polled: as a trade it comes again."""
+        if tick.polled:
+            return False
         trade = self._tape(tick.symbol).add(tick)
         for listener in self.listeners:
             listener(tick.symbol, trade)
@@ -162,8 +164,11 @@ class Market:
         return self._tapes[symbol]
 
     async def candles(self, symbol: str, interval_seconds: int, count: int) -> Sequence[Candle]:
-        """The last closed candles, oldest first."""
-        return await self.feed.candles(symbol, interval_seconds, count)
+        """The last closed candles, oldest first; none while the source of the prices is out of reach."""
+        try:
+            return await self.feed.candles(symbol, interval_seconds, count)
+        except VenueError:
+            return ()
 
     def _tape(self, symbol: str) -> Tape:
         tape = self._tapes.get(symbol)
@@ -173,7 +178,9 @@ class Market:
 
 
 async def offered(feed: MarketFeed, candidates: Sequence[str]) -> list[str]:
-    """Which of the symbols the feed has."""
+    """Which of the symbols the feed has; one that asks a network is believed to have them until they are used."""
+    if feed.source == "binance":
+        return list(candidates)
     found = []
     for symbol in candidates:
         try:

@@ -3,6 +3,7 @@
 import math
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -75,7 +76,12 @@ async def run(
 
     Raises StorageError when the state directory cannot be used, ConfigurationError when the address cannot.
     """
-    with StateLock.take(state, clock=opened.clock):
+    async with AsyncExitStack() as held:
+        held.enter_context(StateLock.take(state, clock=opened.clock))
+        if opened.exchange is not None:
+            from robson.venue.binance.opening import keep  # noqa: PLC0415  its libraries are only for who has a network
+
+            await held.enter_async_context(keep(opened.exchange))
         symbols = await offered(opened.feed, list(BUILTIN_INSTRUMENTS))
         market = Market(opened.feed, symbols, settings.spread_bps)
         exchange = Exchange(
@@ -122,6 +128,7 @@ class Doors(StreamActions):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._streams.run_klines)
             nursery.start_soon(self._run_chance)
+            nursery.start_soon(self._run_switches)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection; whatever goes wrong in it ends it alone."""
@@ -191,6 +198,8 @@ class Doors(StreamActions):
                 for session in self._api_sessions:
                     session.announce_shutdown()
                 self._exchange.later(fault.length_seconds, self._cut_everything)
+            case "user_cut":
+                self._cut_api()
             case "token_expiry":
                 self._exchange.end_tokens()
             case "mute" if fault.length_seconds > 0:
@@ -201,10 +210,14 @@ class Doors(StreamActions):
 
     def chance_changed(self) -> None:
         """Draw anew."""
-        self._chance.set()
+        changed, self._chance = self._chance, trio.Event()
+        changed.set()
 
     def _cut_everything(self) -> None:
         self._streams.cut_all()
+        self._cut_api()
+
+    def _cut_api(self) -> None:
         for socket in list(self._api_sockets):
             socket.cut()
 
@@ -212,21 +225,43 @@ class Doors(StreamActions):
         """Meet the random faults of streams."""
         faults = self._exchange.faults
         while True:
-            self._chance = trio.Event()
+            chance = self._chance
             drawn = faults.draw_stream_fault()
             if drawn is None:
-                await self._chance.wait()
+                await chance.wait()
                 continue
-            seconds, name = drawn
-            with trio.move_on_after(seconds) as waited:
-                await self._chance.wait()
-            if not waited.cancelled_caught:
+            seconds, fault = drawn
+            if await _changed(chance, seconds):
                 continue
-            fault = Fault(fault=name, seconds=2.0)
             if self.now(fault):
-                faults.fired[name] += 1
+                faults.fired[fault.fault] += 1
             else:
                 faults.arm(fault)
+
+    async def _run_switches(self) -> None:
+        """Turn the random switches on and off."""
+        faults = self._exchange.faults
+        while True:
+            chance = self._chance
+            drawn = faults.draw_switch()
+            if drawn is None:
+                await chance.wait()
+                continue
+            seconds, fault, length_seconds = drawn
+            if await _changed(chance, seconds):
+                continue
+            faults.arm(fault)
+            faults.fired[fault.fault] += 1
+            await _changed(chance, length_seconds)
+            faults.clear(fault.fault)
+
+
+async def _changed(chance: trio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when the random faults were changed meanwhile."""
+    with trio.move_on_after(seconds):
+        await chance.wait()
+        return True
+    return False
 
 
 async def _until_told(

@@ -1,10 +1,11 @@
-"""Orders, executions and balances as the exchange writes them, in answers and in events."""
+"""Orders, executions, balances and trades as the exchange writes them, in answers and in events."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 
 from robson.domain.account import Leg
 from robson.domain.values import ZERO
+from robson.emulator.market import MarketTrade
 from robson.emulator.wire import JsonObject, amount, whole_or_text
 from robson.venue.ledger import Change, Execution, Order, OrderStatus, Pair
 
@@ -125,6 +126,20 @@ def own_trade(symbol: str, execution: Execution) -> JsonObject:
         "symbol": symbol,
         "isIsolated": True,
         "time": execution.at_ms,
+    }
+
+
+def aggregate(trade: MarketTrade) -> JsonObject:
+    """An aggregate trade of the market: each is one trade here."""
+    return {
+        "a": trade.trade_id,
+        "p": amount(trade.price),
+        "q": amount(trade.quantity),
+        "f": trade.trade_id,
+        "l": trade.trade_id,
+        "T": trade.at_ms,
+        "m": trade.buyer_is_maker,
+        "M": True,
     }
 
 

@@ -57,6 +57,7 @@ async def loans(call: Call) -> object:
     parameters = call.parameters
     kind = LoanKind(parameters.choice("type", Way, lambda: invalid("type")).value)
     symbol = parameters.symbol("isolatedSymbol")
+    await call.exchange.market.open(symbol)
     asset, number = parameters.text("asset", ""), parameters.maybe_integer("txId")
     rows: list[JsonObject] = []
     for record in call.exchange.file.loans(symbol, since_ms=parameters.integer("startTime", 0)):

@@ -169,6 +169,9 @@ async def liquidations(call: Call) -> object:
     symbols = [call.parameters.symbol("isolatedSymbol")] if "isolatedSymbol" in call.parameters else None
     start = call.parameters.integer("startTime", 0)
     end = call.parameters.integer("endTime", call.exchange.now_ms())
+    for symbol in symbols or ():
+        await call.exchange.market.open(symbol)
+        call.exchange.read(symbol)
     rows: list[JsonObject] = []
     for symbol in symbols or [pair.symbol for pair in call.exchange.file.pairs()]:
         for record in call.exchange.file.liquidations(symbol, since_ms=start):
@@ -229,6 +232,7 @@ def _account(call: Call, pair: Pair) -> JsonObject:
     shown = _NO_DEBT_LEVEL if level is None else level
     low, high = liquidation_bounds(pair, rules)
     liquidation_price = ZERO if level is None else (high if high != INFINITY else low)
+    is_enabled = call.exchange.faults.switch("pair_disabled") is None
     status = next((word for limit, word in _LEVELS if shown > limit), "FORCE_LIQUIDATION")
     return {
         "baseAsset": reports.balance(
@@ -239,14 +243,14 @@ def _account(call: Call, pair: Pair) -> JsonObject:
         ),
         "symbol": pair.symbol,
         "isolatedCreated": True,
-        "enabled": True,
+        "enabled": is_enabled,
         "marginLevel": amount(shown),
         "marginLevelStatus": status,
         "marginRatio": short(rules.terms.multiple),
         "indexPrice": amount(price),
         "liquidatePrice": amount(liquidation_price),
         "liquidateRate": amount(abs(liquidation_price - price) / price if liquidation_price else ZERO),
-        "tradeEnabled": True,
+        "tradeEnabled": is_enabled,
     }
 
 

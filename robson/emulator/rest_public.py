@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from robson.domain.values import ZERO
-from robson.emulator import klines
+from robson.emulator import klines, reports
 from robson.emulator.endpoint import Call, Endpoint, public
 from robson.emulator.limits import API_WEIGHT_PER_MINUTE, ORDERS_PER_DAY, ORDERS_PER_TEN_SECONDS
 from robson.emulator.market import MarketTrade, Tape
+from robson.emulator.parameters import Parameters
 from robson.emulator.refusals import bad_interval, invalid, invalid_symbol
 from robson.emulator.symbols import describe
 from robson.emulator.wire import JsonObject, amount
@@ -107,21 +108,8 @@ async def day_ticker(call: Call) -> object:
 
 
 async def aggregate_trades(call: Call) -> object:
-    """Aggregate trades from an id, of a span of time, or the newest; each is one trade here."""
-    rows = await _trades(call)
-    return [
-        {
-            "a": trade.trade_id,
-            "p": amount(trade.price),
-            "q": amount(trade.quantity),
-            "f": trade.trade_id,
-            "l": trade.trade_id,
-            "T": trade.at_ms,
-            "m": trade.buyer_is_maker,
-            "M": True,
-        }
-        for trade in rows
-    ]
+    """Aggregate trades from an id, of a span of time, or the newest."""
+    return [reports.aggregate(trade) for trade in await _trades(call)]
 
 
 async def trades(call: Call) -> object:
@@ -223,12 +211,17 @@ def _rate_limit(kind: str, interval: str, count: int, limit: int) -> JsonObject:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}
 
 
+def _ticker_weight(parameters: Parameters) -> int:
+    """Half for one symbol of what several or all of them weigh."""
+    return 2 if "symbol" in parameters else 4
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     public("/api/v3/ping", 1, ping),
     public("/api/v3/time", 1, server_time),
     public("/api/v3/exchangeInfo", 20, exchange_information),
-    public("/api/v3/ticker/price", 4, price),
-    public("/api/v3/ticker/bookTicker", 4, book_ticker),
+    public("/api/v3/ticker/price", _ticker_weight, price),
+    public("/api/v3/ticker/bookTicker", _ticker_weight, book_ticker),
     public("/api/v3/ticker/24hr", 2, day_ticker),
     public("/api/v3/avgPrice", 2, average_price),
     public("/api/v3/aggTrades", 4, aggregate_trades),

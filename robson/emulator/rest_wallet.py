@@ -10,12 +10,13 @@ from robson.venue.answers import known_instrument
 
 
 async def key_permissions(call: Call) -> object:
-    """What the key may do: margin, and no withdrawals."""
+    """What the key may do: margin, and no withdrawals unless a switch says so."""
+    withdraws = call.exchange.faults.switch("withdrawals") is not None
     return {
-        "ipRestrict": True,
+        "ipRestrict": not withdraws,
         "createTime": 1_700_000_000_000,
         "enableReading": True,
-        "enableWithdrawals": False,
+        "enableWithdrawals": withdraws,
         "enableInternalTransfer": False,
         "enableMargin": True,
         "enableFutures": False,

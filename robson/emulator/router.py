@@ -29,6 +29,8 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     for endpoint in endpoints
 }
 PATHS = {path for _, path in ENDPOINTS}
+# These look at their parameters first, and at this fault themselves.
+_REFUSE_LATER = {ORDER, "POST /sapi/v1/margin/borrow-repay"}
 FORM = "application/x-www-form-urlencoded"
 
 _log = structlog.get_logger("robson.emulator")
@@ -54,6 +56,8 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
     headers: dict[str, str] = {"X-MBX-UUID": str(exchange.now_ms())}
     try:
         meet_before(exchange, plan)
+        if "echo" in plan:
+            raise _echoed(request)
         body = request.body.decode("latin-1")
         parameters = Parameters.read(request.query, body)
         now_ms = exchange.now_ms()
@@ -86,6 +90,9 @@ async def answer(exchange: Exchange, request: Request) -> Reply:
 
 async def _answered(endpoint: Endpoint, call: Call, headers: Mapping[str, str]) -> Reply:
     """What the exchange says, a refusal as well: either may be lost on its way."""
+    refuse = call.plan.get("refuse")
+    if refuse is not None and endpoint.name not in _REFUSE_LATER:
+        return _refused(Refused(refuse.code, refuse.text), headers)
     try:
         return Reply(value=await endpoint.answer(call), headers=headers)
     except Refused as error:
@@ -113,6 +120,11 @@ def meet_before(exchange: Exchange, plan: Plan) -> None:
     if "ban_418" in plan:
         now_ms = exchange.now_ms()
         raise banned(now_ms + round(plan["ban_418"].length_seconds * 1000), now_ms)
+
+
+def _echoed(request: Request) -> Refused:
+    words = f"{request.headers.get('x-mbx-apikey', '')} {request.query}{request.body.decode('latin-1')}"
+    return Refused(-1102, f"{words} {request.method} {request.path} was malformed.")
 
 
 async def _meet_after(plan: Plan) -> None:

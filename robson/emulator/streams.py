@@ -8,7 +8,7 @@ import msgspec
 import structlog
 import trio
 
-from robson.emulator import klines
+from robson.emulator import klines, reports
 from robson.emulator.exchange import Exchange
 from robson.emulator.market import MarketTrade
 from robson.emulator.refusals import Refused
@@ -229,20 +229,8 @@ class Streams:
 
 
 def aggregate_frame(symbol: str, trade: MarketTrade, now_ms: int) -> JsonObject:
-    """A frame of <symbol>@aggTrade: one trade is one aggregate here."""
-    return {
-        "e": "aggTrade",
-        "E": now_ms,
-        "s": symbol,
-        "a": trade.trade_id,
-        "p": amount(trade.price),
-        "q": amount(trade.quantity),
-        "f": trade.trade_id,
-        "l": trade.trade_id,
-        "T": trade.at_ms,
-        "m": trade.buyer_is_maker,
-        "M": True,
-    }
+    """A frame of <symbol>@aggTrade."""
+    return {"e": "aggTrade", "E": now_ms, "s": symbol, **reports.aggregate(trade)}
 
 
 def trade_frame(symbol: str, trade: MarketTrade, now_ms: int) -> JsonObject:

@@ -151,6 +151,8 @@ class ApiSession:
         read_window(Parameters(texts)).check(self._exchange.now_ms())
 
     def _on_events(self, symbol: str, events: list[JsonObject]) -> None:
+        if self._exchange.faults.switch("user_mute") is not None:
+            return
         for number, token in self._subscriptions.items():
             if token is not None and token.symbol == symbol:
                 for event in events:

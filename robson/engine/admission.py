@@ -10,6 +10,8 @@ from robson.engine.sizing import Refusal
 def admit(side: Side, entry_price: Decimal, entry: EntryTerms) -> None:
     """Raise Refusal when no entry of this side may go out on the pair now."""
     symbol = entry.instrument.symbol
+    if entry.paused:
+        raise Refusal("rule", "paused", "entries are paused", hint="`robsonctl unpause` lets them in again")
     admit_beside_others(side, entry)
     if entry.unexplained_debt > 0:
         raise Refusal(

@@ -28,6 +28,7 @@ from robson.domain.stimuli import (
     Stimulus,
     StopHit,
     StopMoved,
+    StopTightened,
 )
 from robson.domain.values import ExitReason, Value
 from robson.engine.elsewhere import adopt, fill_elsewhere, filled_elsewhere, release
@@ -46,6 +47,7 @@ from robson.engine.judgements import (
     settle,
     take_over,
     take_signal,
+    tighten,
     wrong_state,
 )
 
@@ -103,6 +105,8 @@ def _armed(position: Position, stimulus: Stimulus) -> Outcome:
             raise wrong_state(position, "close", "nothing is in the market yet: use disarm")
         case ReleaseRequested():
             raise wrong_state(position, "be released", "nothing is in the market yet: use disarm")
+        case StopTightened():
+            raise wrong_state(position, "be adjusted", "it has no trailing stop yet")
         case HoldingAdopted():
             return adopt(position, stimulus)
         case FaultFound():
@@ -135,6 +139,8 @@ def _entering(position: Position, state: Entering, stimulus: Stimulus) -> Outcom
             raise wrong_state(position, "take a signal", "its entry is already on its way")
         case ReleaseRequested():
             raise wrong_state(position, "be released", "its entry is on its way: use close")
+        case StopTightened():
+            raise wrong_state(position, "be adjusted", "it has no trailing stop before its fill")
         case DisarmRequested():
             raise wrong_state(position, "be disarmed", "its entry is on its way: use close")
         case FaultFound():
@@ -160,6 +166,8 @@ def _active(position: Position, state: Active, stimulus: Stimulus) -> Outcome:
     match stimulus:
         case StopMoved():
             return follow(position.side, state.trail, stimulus), ()
+        case StopTightened():
+            return tighten(position, state.trail, stimulus), ()
         case StopHit():
             moved = StopMoved(
                 trailing_stop=stimulus.trailing_stop,
@@ -222,6 +230,8 @@ def _exiting(position: Position, state: Exiting, stimulus: Stimulus) -> Outcome:
             raise wrong_state(position, "take a signal", "it is leaving the market")
         case ReleaseRequested():
             raise wrong_state(position, "be released", "it is leaving the market by itself")
+        case StopTightened():
+            raise wrong_state(position, "be adjusted", "it is leaving the market already")
         case DisarmRequested():
             raise wrong_state(position, "be disarmed", "it is leaving the market")
         case FaultFound():

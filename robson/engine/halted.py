@@ -22,6 +22,7 @@ from robson.domain.stimuli import (
     Stimulus,
     StopHit,
     StopMoved,
+    StopTightened,
 )
 from robson.domain.values import ExitReason
 from robson.engine.elsewhere import fill_elsewhere, release
@@ -43,6 +44,8 @@ def over(position: Position, stimulus: Stimulus) -> Outcome:
             raise wrong_state(position, "take a signal", "arm a new one")
         case ReleaseRequested():
             raise wrong_state(position, "be released", "it is over")
+        case StopTightened():
+            raise wrong_state(position, "be adjusted", "it is over")
         case DisarmRequested():
             raise wrong_state(position, "be disarmed", "it is over")
         case ExitRequested(reason=ExitReason.OPERATOR_CLOSE):
@@ -95,6 +98,8 @@ def halted(position: Position, state: Error, stimulus: Stimulus) -> Outcome:
             return release(position, state.entry, stimulus), ()
         case SignalArrived() | HoldingAdopted():
             raise wrong_state(position, "take a signal", f"it needs a person: {state.message}")
+        case StopTightened():
+            raise wrong_state(position, "be adjusted", "its stop is not watched: use close or release")
         case (
             EntryExecuted()
             | EntryRefused()

@@ -40,8 +40,9 @@ from robson.domain.stimuli import (
     FlatProved,
     SignalArrived,
     StopMoved,
+    StopTightened,
 )
-from robson.domain.values import ZERO, ExitReason, Role, Side, add_amounts, average_price, entry_order_side
+from robson.domain.values import ZERO, ExitReason, Role, Side, add_amounts, average_price, entry_order_side, plain
 from robson.engine.admission import admit
 from robson.engine.exits import exit_orders, fees_in_quote, first_exit_quantity, found_orders
 from robson.engine.sizing import Refusal, size
@@ -74,6 +75,8 @@ def take_signal(position: Position, arrived: SignalArrived) -> Outcome:
             instrument=entry.instrument,
             terms=entry.terms,
             account=entry.account,
+            credit=entry.credit,
+            last_price=entry.last_price,
             other_stops=[neighbour.stop for neighbour in entry.neighbours if neighbour.stop is not None],
         )
     except Refusal as refusal:
@@ -180,6 +183,40 @@ def follow(side: Side, trail: Trail, moved: StopMoved) -> tuple[TrailingStopUpda
             seen_at=moved.seen_at,
         ),
     )
+
+
+def tighten(position: Position, trail: Trail, asked: StopTightened) -> tuple[TrailingStopUpdated, ...]:
+    """The operator's own stop, tighter than the present one; none when it stands there already.
+
+    Raises RuleError with the numbers: `stop_looser`, or `stop_passed` where the price is at or beyond it.
+    """
+    side, wanted, present = position.side, asked.trailing_stop, asked.present
+    followed = follow(side, trail, present)
+    stands = present.trailing_stop if followed else trail.stop
+    if (wanted - stands) * side.sign < 0:
+        direction = "below" if side is Side.LONG else "above"
+        raise RuleError(
+            "stop_looser",
+            f"the new stop was {plain(wanted)}, {direction} the present one of {plain(stands)}: it only gets tighter",
+            hint=f"a stop between {plain(stands)} and the price of {plain(asked.price)}",
+        )
+    if is_beyond(side, asked.price, wanted):
+        raise RuleError(
+            "stop_passed",
+            f"the new stop was {plain(wanted)}, and the price of {position.symbol} was {plain(asked.price)} already",
+            hint=f"a stop between {plain(stands)} and the price; `close` leaves at once",
+        )
+    if wanted == stands:
+        return followed
+    adjusted = TrailingStopUpdated(
+        previous_stop=stands,
+        trailing_stop=wanted,
+        extreme=present.extreme,
+        trade_id=present.trade_id,
+        seen_at=present.seen_at,
+        adjusted=True,
+    )
+    return (*followed, adjusted)
 
 
 def record_exit(progress: ExitProgress, executed: ExitExecuted) -> tuple[PositionEvent, ...]:

@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 
 import msgspec
 
-from robson.domain.account import PairAccount, PairTerms
+from robson.domain.account import Credit, PairAccount, PairTerms
 from robson.domain.errors import RuleError
 from robson.domain.instrument import Instrument
 from robson.domain.values import EXACT, HUNDRED, ZERO, Side, Value, plain
@@ -22,6 +22,10 @@ LEVERAGE_MAX = Decimal(10)
 HEADROOM = Decimal("0.99")
 # What must be sellable at its own stop after fees: the venue's minimum and ten percent.
 RESALE_FACTOR = Decimal("1.1")
+ONE = Decimal(1)
+# Index and last price that are nearer to each other differ by the moment at which they were read.
+BASIS_NOISE = Decimal("0.001")
+_UNKNOWN = Credit()
 # Half-even rounding of the last digit could lift a quotient onto the next step.
 _DOWN = Context(prec=28, rounding=ROUND_DOWN)
 
@@ -85,19 +89,22 @@ def size(
     instrument: Instrument,
     terms: PairTerms,
     account: PairAccount,
+    credit: Credit = _UNKNOWN,
+    last_price: Decimal | None = None,
     other_stops: Iterable[Decimal] = (),
 ) -> Size:
     """Size an entry on this account; raises Refusal with the numbers.
 
     `other_stops` are the stops of our other positions on the pair (quote per base): the account must not be liquidated
-    before the farthest of them.
+    before the farthest of them, by the index price, as far from `last_price` as it is now.
     """
     distance = stop_distance(side, entry_price, technical_stop)
     raw = _DOWN.divide(EXACT.multiply(capital, risk_percent), EXACT.multiply(HUNDRED, distance))
     stops = (technical_stop, *other_stops)
-    farthest = min(stops) if side is Side.LONG else max(stops)
+    basis = _index_basis(credit, last_price)
+    farthest = min(stops) * min(basis, ONE) if side is Side.LONG else max(stops) * max(basis, ONE)
     leverage = min(LEVERAGE_MAX, terms.multiple)
-    limits = _limits(side, capital, entry_price, farthest, instrument, terms, account, leverage)
+    limits = _limits(side, capital, entry_price, farthest, instrument, terms, account, credit, leverage)
     cut_by, most = min(limits, key=lambda limit: limit[1])
     quantity = instrument.floor(min(raw, max(most, ZERO)))
     cut = cut_by if most < raw and instrument.floor(raw) > quantity else None
@@ -167,6 +174,7 @@ def _limits(
     instrument: Instrument,
     terms: PairTerms,
     account: PairAccount,
+    credit: Credit,
     leverage: Decimal,
 ) -> list[tuple[str, Decimal]]:
     """The largest quantity (base) that each limit allows, by name."""
@@ -180,16 +188,36 @@ def _limits(
         if terms.quote_borrow_limit is not None:
             room = max(terms.quote_borrow_limit - account.quote.borrowed, ZERO)
             limits.append(("borrow_limit", HEADROOM * (own + room) / entry_price))
+        lent = _lent_less(credit, borrowable)
+        if lent is not None:
+            limits.append(("borrow_limit", HEADROOM * (own + lent) / entry_price))
     else:
         limits.append(("margin", HEADROOM * borrowable / entry_price))
         if terms.base_borrow_limit is not None:
             room = max(terms.base_borrow_limit - account.base.borrowed, ZERO)
             limits.append(("borrow_limit", HEADROOM * room))
+        lent = _lent_less(credit, borrowable / entry_price)
+        if lent is not None:
+            limits.append(("borrow_limit", HEADROOM * lent))
     limits.append(("liquidation", HEADROOM * _liquidation_limit(side, entry_price, farthest_stop, terms, account)))
     largest = instrument.largest_order()
     if largest is not None:
         limits.append(("maximum_quantity", largest))
     return limits
+
+
+def _lent_less(credit: Credit, expected: Decimal) -> Decimal | None:
+    """What the venue would lend, if that is noticeably less than the account's margin allows (both in the asset)."""
+    lent = credit.borrowable
+    return lent if lent is not None and lent < HEADROOM * expected else None
+
+
+def _index_basis(credit: Credit, last_price: Decimal | None) -> Decimal:
+    """The index price per last price; 1 where one of them is unknown, or they differ by the moment of their reading."""
+    if credit.index_price is None or last_price is None:
+        return ONE
+    basis = credit.index_price / last_price
+    return basis if abs(basis - ONE) > BASIS_NOISE else ONE
 
 
 def _liquidation_limit(

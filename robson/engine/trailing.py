@@ -72,6 +72,11 @@ class Watch:
                 self.moves += 1
         return False
 
+    def tighten(self, stop: Decimal) -> None:
+        """Stand at a tighter stop than the prices made; it follows again once a price is further than the distance."""
+        assert stop >= self.stop if self.is_long else stop <= self.stop, (stop, self.stop)
+        self.stop = stop
+
     def glance(self, price: Decimal) -> bool:
         """Compare a polled price with the stop; it may trigger, it never moves anything."""
         return price <= self.stop if self.is_long else price >= self.stop

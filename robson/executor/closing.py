@@ -13,7 +13,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.values import ZERO, OrderSide, Side, Value, cut_to_unit, plain
 from robson.engine.exits import NEXT_HOUR_MARGIN, interest_estimate
-from robson.executor.debts import outstanding_principal, without_handed
+from robson.executor.debts import outstanding_principal, principal_of, without_handed
 from robson.ports import PairRecord
 
 
@@ -74,7 +74,7 @@ def next_step(
         return step
     for asset, leg in ((instrument.base, account.base), (instrument.quote, account.quote)):
         # Less than the venue's unit cannot be repaid, so it is no debt.
-        excess = cut_to_unit(_excess_debt(leg, asset, others))
+        excess = cut_to_unit(_excess_debt(leg, asset, others, instrument))
         payable = cut_to_unit(min(excess, leg.free))
         if payable > 0:
             return Repay(asset=asset, amount=payable)
@@ -112,12 +112,13 @@ def bought_back_by(position: Position, base: str) -> Decimal:
 def surplus_of(position: Position, base: str, terms: PairTerms) -> Decimal:
     """The base that a short bought beyond what it sold and its interest, such as the rest of a step.
 
-    Repaid automatically, it has paid others' debt: the last one out will miss that much of its own.
+    Repaid automatically, it has paid others' debt: the last one out will miss that much of its own. Negative where the
+    pair owed less than the short itself, because others had bought too much: it has used up so much of theirs.
     """
     if position.side is Side.LONG or position.entry is None or position.exit is None:
         return ZERO
     interest = _interest_so_far(position, base, terms.base_hourly_interest_rate, margin=timedelta(0))
-    return max(bought_back_by(position, base) - position.entry.quantity - interest, ZERO)
+    return bought_back_by(position, base) - position.entry.quantity - interest
 
 
 def _baseline(pair: PairRecord | None) -> Decimal:
@@ -236,11 +237,11 @@ def _interest_so_far(
     return interest_estimate(entry.borrowed.get(asset, ZERO), hourly_rate, entry.filled_at, until, margin=margin)
 
 
-def _excess_debt(leg: Leg, asset: str, others: Sequence[Position]) -> Decimal:
+def _excess_debt(leg: Leg, asset: str, others: Sequence[Position], instrument: Instrument) -> Decimal:
     """What the pool owes beyond the principal of the other positions; alone, all of it."""
     if not others:
         return leg.debt
-    principals = [other.entry.borrowed.get(asset, ZERO) for other in others if other.entry is not None]
+    principals = [principal_of(other, instrument, asset) for other in others]
     return max(leg.borrowed - sum(principals, ZERO), ZERO)
 
 
@@ -253,17 +254,19 @@ def carried_debt(
     instrument: Instrument,
     *,
     baseline: Decimal = ZERO,
+    surplus: Decimal = ZERO,
 ) -> Decimal:
     """The principal that nobody's loan explains when a position leaves (in the asset); alone, what it could not repay.
 
-    What is free above the `baseline` is not carried: a neighbour whose exit was not repaid has yet to repay it.
+    What is free above the `baseline` is not carried: a neighbour whose exit was not repaid has yet to repay it. Nor
+    does the `surplus` of departed positions, which has paid the others' debt, pay for it.
     While a neighbour's entry is on its way its loan cannot be told from what is left: then no more than this position
     can have left.
     """
     if not others:
         return cut_to_unit(leg.borrowed)
     explained = sum((outstanding_principal(other, instrument, asset) for other in others), ZERO)
-    measured = cut_to_unit(max(leg.borrowed - explained - max(leg.free - baseline, ZERO), ZERO))
+    measured = cut_to_unit(max(leg.borrowed + surplus - explained - max(leg.free - baseline, ZERO), ZERO))
     if all(other.entry is not None for other in others):
         return measured
     return min(measured, known + outstanding_principal(position, instrument, asset))

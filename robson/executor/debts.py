@@ -38,11 +38,23 @@ def brought_in(position: Position, instrument: Instrument, asset: str) -> Decima
     return ZERO
 
 
-def outstanding_principal(position: Position, instrument: Instrument, asset: str) -> Decimal:
-    """The part of a position's loan that its own exit has not yet brought in again."""
-    if position.entry is None:
+def principal_of(position: Position, instrument: Instrument, asset: str) -> Decimal:
+    """What the pair's account owes for a position, without interest; zero for one without an entry.
+
+    A short owes all that it sold. What it did not borrow for that was there already: dust, or what a neighbour had
+    bought back and the venue not repaid yet. The neighbour's loan then stays, and is this one's to repay.
+    """
+    entry = position.entry
+    if entry is None:
         return ZERO
-    return max(position.entry.borrowed.get(asset, ZERO) - brought_in(position, instrument, asset), ZERO)
+    if position.side is Side.SHORT and asset == instrument.base:
+        return entry.quantity
+    return entry.borrowed.get(asset, ZERO)
+
+
+def outstanding_principal(position: Position, instrument: Instrument, asset: str) -> Decimal:
+    """The part of what is owed for a position that its own exit has not yet brought in again."""
+    return max(principal_of(position, instrument, asset) - brought_in(position, instrument, asset), ZERO)
 
 
 def interest_paid(

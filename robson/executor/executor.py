@@ -11,16 +11,20 @@ import structlog
 import trio
 
 from robson.domain.account import PairAccount
-from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
+from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
-from robson.executor.resolution import Outcome, Reach, Refused, Resolver
+from robson.executor.news import News
+from robson.executor.reach import Reach
+from robson.executor.resolution import Outcome, Refused, Resolver
 from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
 REPLY_TIMEOUT_SECONDS = 12.0
 # An exit counts as in doubt after this long, while its request stays open.
 EXIT_DOUBT_SECONDS = 2.0
+# How far a reply may lag behind the news of its own order before the venue is asked instead.
+REPLY_AFTER_NEWS_SECONDS = 0.25
 # A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
 ALARM_AFTER_FAULTS = 3
@@ -65,7 +69,8 @@ class Executor:
         self._venue = venue
         self._clock = clock
         self.reach = Reach()
-        self._resolver = Resolver(venue, self.reach)
+        self._news = News()
+        self._resolver = Resolver(venue, self.reach, self._news)
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
@@ -82,6 +87,10 @@ class Executor:
     def wake(self) -> None:
         """Say that there are new intents."""
         self._wake.set()
+
+    def hint(self, client_order_id: str) -> None:
+        """Say that something has happened to an order, whoever's it is: if it is in hand the venue is asked now."""
+        self._news.tell(client_order_id)
 
     async def wait_idle(self) -> None:
         """Return once nothing is in hand."""
@@ -101,6 +110,7 @@ class Executor:
                 self._wake = trio.Event()
 
     async def _carry_out(self, book: Book, intent: Intent) -> None:
+        self._news.expect(intent.order.client_order_id)
         try:
             if intent.order.role is Role.ENTRY:
                 async with self._entry_lanes.setdefault(intent.order.symbol, trio.Lock()):
@@ -115,6 +125,7 @@ class Executor:
         finally:
             self._in_hand.discard(intent.order.client_order_id)
             del self.unsent[intent.order.client_order_id]
+            self._news.forget(intent.order.client_order_id)
             if not self._in_hand:
                 self._idle.set()
 
@@ -181,9 +192,11 @@ class Executor:
         answer = _Answer()
         async with trio.open_nursery() as race:
             race.start_soon(self._request, sent, answer, race.cancel_scope)
+            race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
             patience = EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS
             with trio.move_on_after(patience):
                 await answer.doubted.wait()
+            answer.heeds_news.cancel()
             sent = intents.mark_in_doubt(sent, answer.why or f"no answer within {patience:g} s")
             book.keep(sent)
             answer.outcome = await self._resolver.resolve(sent, book)
@@ -194,6 +207,20 @@ class Executor:
             assert answer.report is not None
             answer.outcome = await self._resolver.take_reply(sent, answer.report)
         return sent, answer.outcome
+
+    async def _heed_news(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+        """Ask the venue as soon as it has told of the order elsewhere and its reply does not come; never guess."""
+        with answer.heeds_news:
+            await self._news.wait(sent.order.client_order_id)
+            await trio.sleep(REPLY_AFTER_NEWS_SECONDS)
+            looks = 0
+            while (outcome := await self._resolver.look(sent)) is None:
+                looks += 1
+                await self._news.wait(sent.order.client_order_id, intents.backoff_seconds(looks))
+            _log.info("order_known_by_news", symbol=sent.order.symbol, role=sent.order.role.value)
+            answer.outcome = outcome
+            self.reach.placed = True
+            race.cancel()
 
     async def _request(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
@@ -209,6 +236,7 @@ class Executor:
             timestamp_ms=sent.timestamp_ms,
             receive_window_ms=sent.receive_window_ms,
         )
+        refusal: VenueError | None = None
         try:
             with trio.fail_after(REPLY_TIMEOUT_SECONDS):
                 answer.report = await self._venue.place(request)
@@ -216,15 +244,16 @@ class Executor:
             answer.doubt(str(error) or f"no answer within {REPLY_TIMEOUT_SECONDS:g} s")
             return
         except (Unreachable, RateLimited) as error:
-            answer.failure = error
+            answer.failure = refusal = error
         except Rejected as error:
+            refusal = error
             stage = "margin" if error.code in MARGIN_CODES else "venue"
             answer.outcome = Refused(stage=stage, code=error.code, message=error.text)
         except Exception as error:  # noqa: BLE001  an adapter's fault says nothing about what the venue did
             _log.exception("venue_adapter_failed", symbol=order.symbol)
             answer.doubt(f"the venue adapter failed: {error!r}")
             return
-        self.reach.placed = not isinstance(answer.failure, Unreachable)
+        self.reach.hear_order(refusal)
         race.cancel()
 
 
@@ -237,6 +266,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.doubted = trio.Event()
+        self.heeds_news = trio.CancelScope()
         self.why = ""
         self.report: OrderReport | None = None
         self.outcome: Outcome | None = None

@@ -19,6 +19,9 @@ EXIT_RECEIVE_WINDOW_MS = 2_000
 # Orders were seen to become visible more than twenty seconds late (reference: peers, ambiguous outcomes). While trades
 # or account show what such an order would have done, absence is not believed for this long after the fence.
 ACCOUNT_DISAGREES_MS = 60_000
+# How long after the fence the venue's records may still not show what was executed in its last moment. Without a
+# restart the pauses between the denials last as long; after one they begin anew and would not.
+RECORDS_LAG_MS = 10_000
 # How often the venue must deny an order after the fence before that is believed.
 DENIALS_NEEDED = 3
 

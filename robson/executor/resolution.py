@@ -1,6 +1,6 @@
 """What became of an order: found out from the venue's own records, never guessed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -10,10 +10,12 @@ import structlog
 import trio
 
 from robson.domain.account import InterestCharge, PairAccount, Trade
-from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.errors import Fatal, RateLimited, Rejected, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import ZERO, OrderSide, Role, Value, add_amounts
 from robson.executor import intents
+from robson.executor.news import News
+from robson.executor.reach import Reach
 from robson.ports import Intent, OrderReport, Venue
 
 QUERY_TIMEOUT_SECONDS = 5.0
@@ -89,50 +91,14 @@ class Knowledge(Protocol):
         """Whether the account holds what it would hold if the order had executed."""
 
 
-class Reach:
-    """Whether the venue answered the last time: an order that was placed, and a question about one.
-
-    `on_change` is called whenever the answer to "is it in reach?" changes.
-    """
-
-    def __init__(self) -> None:
-        self.on_change: Callable[[], None] = lambda: None
-        self._placed = self._asked = True
-
-    def __bool__(self) -> bool:
-        return self._placed and self._asked
-
-    @property
-    def placed(self) -> bool:
-        """The last order was answered, or refused by the venue itself."""
-        return self._placed
-
-    @placed.setter
-    def placed(self, answered: bool) -> None:
-        before, self._placed = bool(self), answered
-        self._tell(before)
-
-    @property
-    def asked(self) -> bool:
-        """The last question was answered."""
-        return self._asked
-
-    @asked.setter
-    def asked(self, answered: bool) -> None:
-        before, self._asked = bool(self), answered
-        self._tell(before)
-
-    def _tell(self, before: bool) -> None:
-        if bool(self) is not before:
-            self.on_change()
-
-
 class Resolver:
     """Asks the venue until it knows; an unreachable venue is asked again, for as long as it takes."""
 
-    def __init__(self, venue: Venue, reach: Reach | None = None) -> None:
+    def __init__(self, venue: Venue, reach: Reach | None = None, news: News | None = None) -> None:
+        """`news` of an order makes the next question about it come at once."""
         self._venue = venue
         self._reach = reach or Reach()
+        self._news = news or News()
 
     @property
     def reachable(self) -> bool:
@@ -153,7 +119,7 @@ class Resolver:
                 return Refused(stage="venue", code=code, message=f"the order ended {code} with nothing executed")
             if report.is_final and executed_in(trades) == report.executed:
                 return account_for(report, trades)
-            await trio.sleep(intents.backoff_seconds(failures))
+            await self._news.wait(report.client_order_id, intents.backoff_seconds(failures))
             failures += 1
             try:
                 with trio.fail_after(QUERY_TIMEOUT_SECONDS):
@@ -188,21 +154,37 @@ class Resolver:
                     self.reachable = True
                     # An exit may have been signed anew after its row was written, so that the row's fence is too early.
                     may_believe = order.role is Role.ENTRY or book.is_listed(intent)
-                    if report is None and may_believe and await self._is_past_fence(intent):
+                    past_ms = await self._past_fence_ms(intent) if report is None and may_believe else 0
+                    if past_ms > 0:
                         denials += 1
-                        if denials >= intents.DENIALS_NEEDED and await self._is_absent(intent, book):
+                        is_late = denials >= intents.DENIALS_NEEDED and past_ms > intents.RECORDS_LAG_MS
+                        if is_late and await self._is_absent(intent, book):
                             return Absent()
             except (VenueError, trio.TooSlowError) as error:
                 failures += 1
                 await self._pause(error, failures, "order_not_read")
                 continue
             if report is not None:
-                outcome = await self.complete(report)
-                if isinstance(outcome, Executed) and order.role is Role.ENTRY:
-                    return await self._with_loan(outcome)
-                return outcome
+                return await self._outcome_of(intent, report)
             failures += 1
-            await trio.sleep(intents.backoff_seconds(failures))
+            await self._news.wait(order.client_order_id, intents.backoff_seconds(failures))
+
+    async def look(self, intent: Intent) -> Outcome | None:
+        """The outcome of an order that the venue shows already; None while it does not, or cannot be asked."""
+        order = intent.order
+        try:
+            with trio.fail_after(QUERY_TIMEOUT_SECONDS):
+                report = await self._venue.order(order.symbol, order.client_order_id)
+        except Exception as error:  # noqa: BLE001  nobody has to know yet: those who do ask for themselves
+            _log.debug("order_not_looked_at", symbol=order.symbol, error=str(error) or type(error).__name__)
+            return None
+        return None if report is None else await self._outcome_of(intent, report)
+
+    async def _outcome_of(self, intent: Intent, report: OrderReport) -> Outcome:
+        outcome = await self.complete(report)
+        if isinstance(outcome, Executed) and intent.order.role is Role.ENTRY:
+            return await self._with_loan(outcome)
+        return outcome
 
     async def _with_loan(self, executed: Executed) -> Executed:
         """The outcome with the loan made for it, which a queried order does not tell (Binance: only the reply does).
@@ -229,8 +211,8 @@ class Resolver:
                 await self._pause(error, failures, "loan_not_read")
         return msgspec.structs.replace(executed, report=msgspec.structs.replace(report, borrowed=loan))
 
-    async def _is_past_fence(self, intent: Intent) -> bool:
-        return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)
+    async def _past_fence_ms(self, intent: Intent) -> int:
+        return await self._venue.server_time_ms() - intents.fence_opens_ms(intent)
 
     async def _is_absent(self, intent: Intent, book: Knowledge) -> bool:
         """Whether trades and account agree that a denied order did not execute."""
@@ -249,7 +231,9 @@ class Resolver:
         return too_long
 
     async def _pause(self, error: Exception, failures: int, what: str) -> None:
-        self.reachable = False
+        self._reach.asked = False
+        if isinstance(error, (Fatal, RateLimited)):
+            self._reach.hear_account(error)
         pause = intents.backoff_seconds(failures)
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after_seconds)

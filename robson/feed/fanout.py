@@ -230,14 +230,14 @@ class FanOut:
             for quote in tuple(self._quotes.values()):
                 is_stale = quote.is_stale(now, self._stale_after)
                 if not is_stale:
-                    earliest = min(earliest, quote.arrived_at + self._stale_after)
+                    earliest = min(earliest, quote.streamed_at + self._stale_after)
                 silent_since = quote.silent_since
                 if is_stale and silent_since is None:
-                    quote.silent_since = quote.arrived_at
+                    quote.silent_since = quote.streamed_at
                     on_change(quote.symbol, True, quote.age(now))
-                elif silent_since is not None and quote.arrived_at > silent_since:
+                elif silent_since is not None and quote.streamed_at > silent_since:
                     quote.silent_since = None
-                    on_change(quote.symbol, False, quote.arrived_at - silent_since)
+                    on_change(quote.symbol, False, quote.streamed_at - silent_since)
             with trio.move_on_at(earliest):
                 await self._freshness_changed.wait()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robson.clock import RunClock, TapeClock, parse_speed
 from robson.domain.instrument import Instrument
@@ -12,14 +13,21 @@ from robson.feed.synthetic import SyntheticFeed
 from robson.feed.tape import CorruptTape, Tape
 from robson.ports.feed import MarketFeed
 
+if TYPE_CHECKING:
+    from robson.venue.binance.client import Client
+
 
 @dataclass(frozen=True)
 class OpenedFeed:
-    """A feed, the run's clock, and what `trio.run` must get as `clock` (None: Trio's own)."""
+    """A feed, the run's clock, and what `trio.run` must get as `clock` (None: Trio's own).
+
+    `exchange` is the client through which the feed asks, for whoever else asks the same exchange; it is to be kept.
+    """
 
     feed: MarketFeed
     clock: RunClock
     trio_clock: TapeClock | None
+    exchange: "Client | None" = None
 
 
 def open_replay(

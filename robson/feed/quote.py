@@ -79,7 +79,8 @@ class Quote:
         self.interest = 0
         self.price: Decimal | None = None
         self.last: Tick | None = None
-        self.arrived_at = now
+        # When the last tick came in, and when the last one did that the stream has delivered.
+        self.arrived_at = self.streamed_at = now
         self.ticks = 0
         self.dropped = 0
         self.interruption: str | None = None
@@ -101,7 +102,7 @@ class Quote:
 
     def age(self, now: float) -> float:
         """Seconds without a streamed tick."""
-        return now - self.arrived_at
+        return now - self.streamed_at
 
     def is_stale(self, now: float, stale_after: float) -> bool:
         """Whether no streamed tick came for `stale_after` seconds.
@@ -109,7 +110,7 @@ class Quote:
         Compared as a moment, not as an age: whoever sleeps until that very moment must find it stale, and the two
         differ in the last digit.
         """
-        return now >= self.arrived_at + stale_after
+        return now >= self.streamed_at + stale_after
 
     def state(self, now: float, stale_after: float) -> FeedState:
         """How fresh it is."""
@@ -138,6 +139,8 @@ class Quote:
         self._recent.append((now, tick))
         self.price = tick.price
         self.arrived_at = now
+        if not tick.backfilled:
+            self.streamed_at = now
         self.ticks += 1
         self.interruption = None
 

@@ -96,7 +96,7 @@ class Commit(Value):
     """Everything that one decision writes, in one durable transaction.
 
     `positions` are the states after the facts (for the projection people read); `intents` are inserted or replaced by
-    client order id; `latch` sets or (False) releases the panic latch.
+    client order id; `latch` sets or (False) releases the panic latch, `pause` the one that only holds entries back.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -107,6 +107,7 @@ class Commit(Value):
     pairs: tuple[PairRecord, ...] = ()
     reply: StoredReply | None = None
     latch: bool | None = None
+    pause: bool | None = None
 
 
 class Recovery(Value):
@@ -118,6 +119,34 @@ class Recovery(Value):
     pairs: tuple[PairRecord, ...]
     latched: bool
     last_seq: int
+    paused: bool = False
+
+
+class LastBackup(Value):
+    """The newest whole copy that was made of this journal; `size` in bytes."""
+
+    file: str
+    at: datetime
+    last_seq: int
+    size: int
+
+
+class JournalSize(Value):
+    """How much the journal holds; `size` in bytes, with its log."""
+
+    events: int
+    oldest_seq: int
+    last_seq: int
+    positions: int
+    open_positions: int
+    orders: int
+    open_orders: int
+    fills: int
+    replies: int
+    archives: int
+    size: int
+    place: str = ""
+    last_backup: LastBackup | None = None
 
 
 class Journal(Protocol):
@@ -146,6 +175,9 @@ class Journal(Protocol):
 
     def oldest_seq(self) -> int:
         """The first seq that `events` can give, 1 before the first event."""
+
+    def measure(self) -> JournalSize:
+        """How much it holds."""
 
     def archive_oldest(self, keep: int) -> Archiving | None:
         """Copy the oldest events to a file, durably; None when there are too few beyond `keep`, or when one is needed.

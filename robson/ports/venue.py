@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.instrument import Instrument
-from robson.domain.values import ClientOrderId, OrderSide, Role, Value
+from robson.domain.values import ClientOrderId, OrderSide, Role, Side, Value
 
 
 class OrderRequest(Value):
@@ -51,7 +51,8 @@ class OrderReport(Value):
 class Venue(Protocol):
     """An exchange with isolated margin.
 
-    Every call may raise Rejected, InDoubt or Unreachable (domain.errors); reads never raise InDoubt.
+    Every call may raise Rejected, InDoubt or Unreachable (domain.errors); reads never raise InDoubt. Of a symbol that
+    it does not know it says Rejected, with code `unknown_symbol` where the pair itself is asked for.
     """
 
     name: ClassVar[str]
@@ -63,13 +64,16 @@ class Venue(Protocol):
         """The venue's own clock, freshly read; milliseconds since the epoch."""
 
     async def instrument(self, symbol: str) -> Instrument:
-        """The pair's filters; Rejected with code `unknown_symbol` when the venue does not know it."""
+        """The pair's filters, freshly read; Rejected with code `unknown_symbol` when the venue does not know it."""
 
     async def terms(self, symbol: str) -> PairTerms:
-        """Tier, fee and interest rates of the pair for this account."""
+        """Tier, fee and interest rates of the pair for this account; Rejected `unknown_symbol` as `instrument`."""
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's isolated account, freshly read."""
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What an entry of this side may borrow now, and the index price; None for what the venue does not say."""
 
     async def price(self, symbol: str) -> Decimal:
         """The venue's present price (quote per base)."""
@@ -94,7 +98,10 @@ class Venue(Protocol):
         from_id: int | None = None,
         since: datetime | None = None,
     ) -> Sequence[Trade]:
-        """Our executions on the pair, oldest first: of one order, from a trade id, or since a time."""
+        """Our executions on the pair, oldest first: of one order, from a trade id, or since a time.
+
+        All that meet every given condition; without any the newest, at least 500 of them.
+        """
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Our orders on the pair that may still execute."""

@@ -9,8 +9,9 @@ import msgspec
 from robson.domain.events import EVENT_TYPES, NOTICE_TYPES
 from robson.protocol import PROTOCOL_VERSION
 from robson.protocol.codes import CODES, RULE_CODES
+from robson.protocol.oversight_results import BackupView, FillView, Leg, OrderView, Step
 from robson.protocol.reading import DEPTH_MAX
-from robson.protocol.results import Check, EventLine, FeedView, PanicOutcome, PositionView, Reason
+from robson.protocol.results import Check, EventLine, FeedView, PanicOutcome, PositionView, PriceLine, Reason
 from robson.protocol.table import COMMANDS, Command
 from robson.protocol.wording import FieldWords, fields_of
 
@@ -21,13 +22,35 @@ _NESTED: dict[type[msgspec.Struct], str] = {
     Check: "A check in `health`",
     Reason: "A reason in `signal`",
     PanicOutcome: "A position in `panic`",
+    OrderView: "An order in `show`",
+    FillView: "A fill of an order",
+    Leg: "The way in and the way out in `why`",
+    Step: "A link of the chain in `why`",
+    BackupView: "The last backup in `journal`",
     EventLine: "An event line",
+    PriceLine: "A price line",
 }
+
+_MONITORING = ", ".join(f"`{name}`" for name, command in COMMANDS.items() if command.monitoring)
 
 _HEAD = f"""# The control socket
 
 ```
-echo '{{"cmd":"status"}}' | socat -t30 - UNIX-CONNECT:state/robson.sock
+echo '{{"cmd":"status"}}' | socat -t30 - UNIX-CONNECT:state/robson.sock | jq .
+```
+
+```
+echo '{{"cmd":"status"}}' | nc -N -U state/robson.sock | jq .result.positions
+```
+
+```python
+import json, socket
+
+with socket.socket(socket.AF_UNIX) as daemon:
+    daemon.connect("state/robson.sock")
+    with daemon.makefile("rw") as lines:
+        print(json.dumps({{"id": 1, "cmd": "status"}}), file=lines, flush=True)
+        print(json.loads(lines.readline())["result"]["state"])
 ```
 
 Written by `python -m robson.protocol.document docs/PROTOCOL.md`; a test keeps it in step with the code. Protocol
@@ -45,9 +68,17 @@ version {PROTOCOL_VERSION}. `help` and `schema` say the same over the socket.
 - Once subscribed, event lines come between replies, never inside one; they have `event` instead of `ok`.
 - Malformed lines (not UTF-8, not JSON, not an object, nested deeper than {DEPTH_MAX} levels, a key given twice, an
   unknown field) get an error and the connection goes on. The error's `id` is null when the id could not be read.
-- At most 32 clients; the next one is told `too_many_clients` and closed. A client that takes nothing of a *reply* for
-  30 seconds is cut off alone. A subscriber that does not read its events is not: it only falls behind.
-- The socket's mode is 0660: its group may do everything. The caller's uid, gid and pid are logged with every mutation.
+- At most 32 clients a socket; the next one is told `too_many_clients` and closed. A client that takes nothing of a
+  *reply* for 30 seconds is cut off alone. A subscriber that does not read its events is not: it only falls behind.
+- Who sends no whole request for an hour is told `idle` and closed, unless it has a subscription (`[control]
+  idle_seconds`; 0: never). More than 500 requests a second, after a burst of 2,000, are answered `too_many_requests`
+  one by one (`requests_per_second`); `panic`, `close`, `disarm` and `pause` never are.
+- The socket's mode is 0660: its group may do everything, unless `[control] arm_users` or `panic_users` name who may
+  (names or uids, with commas between; the kernel says who calls). Others get `not_permitted`. The caller's uid, gid and
+  pid are logged with every mutation.
+- `[control] read_only_socket` opens a second socket, for monitoring: mode 0666, 32 clients of its own. It answers
+  {_MONITORING}; to all else it says
+  `read_only`.
 - A command that changes something goes on to its end when its client leaves.
 
 ## Requests
@@ -103,6 +134,8 @@ def _command(command: Command) -> str:
         lines += [_rows(("takes", "kind", "meaning"), rows)]
     if command.mutating:
         lines += ["It may carry an `idempotency_key`.\n"]
+    if command.right is not None:
+        lines += [f"`[control] {command.right}_users` says who may do it.\n"]
     if issubclass(command.result, msgspec.Struct):
         lines += [_results(fields_of(command.result))]
     if command.codes:

@@ -10,6 +10,7 @@ import msgspec
 from robson.domain.codec import to_wire
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import Value
+from robson.protocol import oversight, oversight_results
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.replies import success
@@ -85,6 +86,18 @@ class Operations(Protocol):
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
         """What a signal would order."""
 
+    async def show(self, request: oversight.ShowRequest, caller: Caller) -> oversight_results.ShowResult:
+        """A position and its orders, without its events; RuleError `unknown_position`."""
+
+    async def why(self, request: oversight.WhyRequest, caller: Caller) -> oversight_results.WhyResult:
+        """The chain from a price to a fill; RuleError `unknown_position`."""
+
+    async def journal(self, request: oversight.JournalRequest, caller: Caller) -> oversight_results.JournalResult:
+        """What the journal holds."""
+
+    async def version(self, request: oversight.VersionRequest, caller: Caller) -> give.VersionResult:
+        """What runs."""
+
     async def arm(self, request: ask.ArmRequest, caller: Caller, ticket: Ticket | None) -> give.ArmResult:
         """Arm a position; seals its ticket in the commit that creates it."""
 
@@ -97,6 +110,11 @@ class Operations(Protocol):
     async def close(self, request: ask.CloseRequest, caller: Caller, ticket: Ticket | None) -> give.CloseResult:
         """Begin or join an exit and wait for it, at most 30 seconds."""
 
+    async def adjust(
+        self, request: oversight.AdjustRequest, caller: Caller, ticket: Ticket | None
+    ) -> oversight_results.AdjustResult:
+        """Tighten a stop; seals its ticket in the commit that moves it."""
+
     async def adopt(self, request: ask.AdoptRequest, caller: Caller, ticket: Ticket | None) -> give.AdoptResult:
         """Take a holding over; seals its ticket in the commit that creates the position."""
 
@@ -108,6 +126,19 @@ class Operations(Protocol):
 
     async def resume(self, request: ask.ResumeRequest, caller: Caller, ticket: Ticket | None) -> give.ResumeResult:
         """Release the latch."""
+
+    async def pause(
+        self, request: oversight.PauseRequest, caller: Caller, ticket: Ticket | None
+    ) -> oversight_results.PauseResult:
+        """Refuse signals from now on."""
+
+    async def unpause(
+        self, request: oversight.UnpauseRequest, caller: Caller, ticket: Ticket | None
+    ) -> oversight_results.PauseResult:
+        """Take signals again."""
+
+    def price_lines(self) -> Sequence[give.PriceLine]:
+        """The newest price of each streamed symbol that has one, by symbol."""
 
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         """At most `limit` committed rows with seq >= from_seq, ascending; an unknown position has none."""

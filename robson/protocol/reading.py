@@ -10,15 +10,15 @@ import msgspec
 from robson.domain.errors import RuleError
 from robson.domain.values import Side
 from robson.protocol.fields import RequestId
-from robson.protocol.requests import AnyRequest
 from robson.protocol.table import COMMANDS, Command
+from robson.protocol.unions import AnyRequest
 from robson.protocol.wording import field_kind
 
 DEPTH_MAX = 32
 _SHOWN_MAX = 40
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET = re.compile(rb"[\[{\]}]")
+# A bracket, or a string, in which brackets do not count.
+_BRACKET = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _INT64 = range(-(2**63), 2**63)
 
@@ -64,8 +64,15 @@ def _check_depth(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= DEPTH_MAX:
         return
     depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", line)):
-        depth += 1 if bracket in b"[{" else -1
+    # One after the other: of a line of brackets alone only the first few are looked at.
+    for found in _BRACKET.finditer(line):
+        match found[0]:
+            case b"[" | b"{":
+                depth += 1
+            case b"]" | b"}":
+                depth -= 1
+            case _:
+                continue
         if depth > DEPTH_MAX:
             raise RuleError("too_deep", f"the line nested deeper than {DEPTH_MAX} levels", hint=_ONE_OBJECT)
 

@@ -1,7 +1,7 @@
 """Every request as it arrives, one struct a command; what is wrong with its values is said when it is read."""
 
 from decimal import Decimal
-from typing import Annotated, dataclass_transform
+from typing import Annotated, Literal, dataclass_transform
 
 import msgspec
 from msgspec import Meta
@@ -53,7 +53,11 @@ class PingRequest(Request, tag="ping"):
 
 
 class SchemaRequest(Request, tag="schema"):
-    """The JSON Schema (2020-12) of every request."""
+    """The JSON Schema (2020-12) of every request line, or of what the daemon sends."""
+
+    of: Annotated[
+        Literal["requests", "replies", "events"], Meta(description="replies: one definition for each command's result")
+    ] = "requests"
 
 
 class HelpRequest(Request, tag="help"):
@@ -250,32 +254,11 @@ class SubscribeRequest(Request, tag="subscribe"):
     """Events and notices as they are committed, each as a line of its own after the reply.
 
     A cursor over the journal at the reader's own pace: a slow reader falls behind, catches up and loses nothing. Other
-    requests on the connection are answered in between. One subscription a connection.
+    requests on the connection are answered in between. One subscription a connection. With `prices` the newest price of
+    each streamed symbol comes as well, at most four times a second; those in between are left out, and such a line has
+    no seq. `types` does not hold for prices: an empty list gives prices alone.
     """
 
     from_seq: Annotated[Seq | None, Meta(description="the first seq, inclusive; the next one if omitted")] = None
     types: Annotated[tuple[Name, ...] | None, Meta(description="only these events and notices; all if omitted")] = None
-
-
-AnyMutation = (
-    ArmRequest
-    | SignalRequest
-    | DisarmRequest
-    | CloseRequest
-    | AdoptRequest
-    | ReleaseRequest
-    | PanicRequest
-    | ResumeRequest
-)
-AnyRequest = (
-    AnyMutation
-    | HelloRequest
-    | PingRequest
-    | SchemaRequest
-    | HelpRequest
-    | HealthRequest
-    | StatusRequest
-    | PlanRequest
-    | EventsRequest
-    | SubscribeRequest
-)
+    prices: Annotated[bool, Meta(description="`price` lines as well")] = False

@@ -12,7 +12,7 @@ Mode = Literal["paper", "live"]
 DaemonState = Literal["recovering", "degraded", "live"]
 
 
-_OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
+OLDEST = "the first seq that can be asked for: 1, unless older events were moved to the archive"
 
 
 class Result(Value):
@@ -31,6 +31,16 @@ class HelloResult(Result):
             description="recovering until every stop is watched; degraded while feed, venue or journal is out of reach"
         ),
     ]
+    paused: Annotated[bool, Meta(description="whether signals are refused until `unpause`")] = False
+
+
+class VersionResult(Result):
+    """What runs."""
+
+    version: Annotated[str, Meta(description="Robson's")]
+    protocol: int
+    python: str
+    sqlite: str
 
 
 class PingResult(Result):
@@ -137,6 +147,7 @@ class StatusResult(Result):
         float | None,
         Meta(description="from the start of the process until every stop was rebuilt and watched; null before that"),
     ] = None
+    paused: Annotated[bool, Meta(description="whether signals are refused until `unpause`")] = False
 
 
 class PlanResult(Result, kw_only=True):
@@ -154,6 +165,13 @@ class PlanResult(Result, kw_only=True):
     fees_estimate: Annotated[Decimal, Meta(description="entry and exit at the stop")]
     worst_case_loss: Annotated[Decimal, Meta(description="at an exact fill on the stop, with fees")]
     cut_by: Annotated[str | None, Meta(description="the limit that made it smaller than the Golden Rule's size")] = None
+    borrowable: Annotated[
+        Decimal | None, Meta(description="what the venue would lend now: quote for a long, base for a short")
+    ] = None
+    index_price: Annotated[Decimal | None, Meta(description="the price that decides on liquidation")] = None
+    notes: Annotated[
+        tuple[str, ...], Meta(description="what could not be read now, and what was taken in its place; empty when all")
+    ] = ()
 
 
 class ArmResult(Result):
@@ -232,6 +250,16 @@ class ResumeResult(Result):
     panic_latched: bool = False
 
 
+class PriceLine(Result):
+    """The newest price of one symbol, for a subscriber that asked for prices."""
+
+    event: Literal["price"]
+    at: Annotated[datetime, Meta(description="when it was looked at, by the daemon's clock")]
+    data: Annotated[dict[str, Any], Meta(description="symbol, price (quote per base), age_seconds, stale")]
+    seq: Annotated[None, Meta(description="not part of the sequence")] = None
+    position_id: None = None
+
+
 class EventLine(Result):
     """One event or notice, as `events` lists it and `subscribe` sends it."""
 
@@ -248,11 +276,11 @@ class EventsResult(Result):
     events: tuple[EventLine, ...]
     next_seq: Annotated[int, Meta(description="from_seq of the next page")]
     last_seq: Annotated[int, Meta(description="the newest committed seq, 0 before the first")]
-    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
+    oldest_seq: Annotated[int, Meta(description=OLDEST)] = 1
 
 
 class SubscribeResult(Result):
     """The subscription stands; event lines follow."""
 
     from_seq: int
-    oldest_seq: Annotated[int, Meta(description=_OLDEST)] = 1
+    oldest_seq: Annotated[int, Meta(description=OLDEST)] = 1

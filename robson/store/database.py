@@ -99,6 +99,14 @@ class JournalFile:
             return None
         return found.st_dev, found.st_ino
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file and its log."""
+        try:
+            return self.path.stat().st_size + self._log_bytes()
+        except OSError:
+            return self._log_bytes()
+
     def migrate(self) -> None:
         """Apply the schema's pending steps; to be called inside `write`."""
         migrations.apply(_utils(self.connection))

@@ -21,6 +21,7 @@ from robson.store.reading import SELECT_OPEN, Reading
 from robson.store.twins import find_twin
 
 PANIC = "panic"
+PAUSE = "pause"
 
 _OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
 _UPSERT_SNAPSHOT = (
@@ -122,7 +123,7 @@ class SqliteJournal(Reading):
             folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(SELECT_OPEN).fetchall()]
             intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
             pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
-            latch = connection.execute("SELECT latched FROM latches WHERE name = ?", (PANIC,)).fetchone()
+            latches = dict(connection.execute("SELECT name, latched FROM latches"))
             last_seq, _ = epochs.last(connection)
             wrong = self._folding.wrong_rows(folded)
         if wrong and not self._file.read_only:
@@ -132,7 +133,8 @@ class SqliteJournal(Reading):
             positions=tuple(position for _, position in folded if position is not None and position.is_open),
             intents=intents,
             pairs=pairs,
-            latched=latch is not None and bool(latch[0]),
+            latched=bool(latches.get(PANIC)),
+            paused=bool(latches.get(PAUSE)),
             last_seq=last_seq,
         )
 
@@ -164,8 +166,9 @@ class SqliteJournal(Reading):
             connection.executemany(rows.UPSERT_PAIR, map(rows.pair_row, commit.pairs))
             if commit.reply is not None:
                 connection.execute(rows.INSERT_REPLY, rows.reply_row(commit.reply))
-            if commit.latch is not None:
-                connection.execute(_UPSERT_LATCH, (PANIC, int(commit.latch), rows.time_text(self._clock.now())))
+            for name, latched in ((PANIC, commit.latch), (PAUSE, commit.pause)):
+                if latched is not None:
+                    connection.execute(_UPSERT_LATCH, (name, int(latched), rows.time_text(self._clock.now())))
         self._folding.remember(changed, latest)
         return recorded
 

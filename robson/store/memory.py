@@ -9,7 +9,7 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import ClientOrderId, OrderSide, PositionId
 from robson.engine.evolve import evolve
-from robson.ports.journal import Commit, Fill, Intent, PairRecord, Recovery
+from robson.ports.journal import Commit, Fill, Intent, JournalSize, PairRecord, Recovery
 from robson.store import sequence
 from robson.store.rows import json_text
 
@@ -27,6 +27,7 @@ class Contents:
         self.pairs: dict[str, PairRecord] = {}
         self.replies: dict[str, StoredReply] = {}
         self.latched = False
+        self.paused = False
 
     def refold(self) -> None:
         """Make the positions anew from the events."""
@@ -76,6 +77,7 @@ class MemoryJournal:
             intents=tuple(intent for intent in contents.intents.values() if intent.is_open),
             pairs=tuple(contents.pairs[symbol] for symbol in sorted(contents.pairs)),
             latched=contents.latched,
+            paused=contents.paused,
             last_seq=len(contents.events),
         )
 
@@ -107,6 +109,8 @@ class MemoryJournal:
             contents.replies[commit.reply.key] = commit.reply
         if commit.latch is not None:
             contents.latched = commit.latch
+        if commit.pause is not None:
+            contents.paused = commit.pause
         return recorded
 
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
@@ -130,6 +134,23 @@ class MemoryJournal:
     def oldest_seq(self) -> int:
         """Always the first: memory has no archive."""
         return 1
+
+    def measure(self) -> JournalSize:
+        """How much it holds; memory has no size and no copies."""
+        contents = self._contents
+        return JournalSize(
+            events=len(contents.events),
+            oldest_seq=1,
+            last_seq=len(contents.events),
+            positions=len(contents.positions),
+            open_positions=len(self.positions()),
+            orders=len(contents.intents),
+            open_orders=sum(intent.is_open for intent in contents.intents.values()),
+            fills=len(contents.fills),
+            replies=len(contents.replies),
+            archives=0,
+            size=0,
+        )
 
     def archive_oldest(self, keep: int) -> None:
         """Memory has no archive."""

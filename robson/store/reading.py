@@ -6,8 +6,8 @@ from decimal import Decimal
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
-from robson.ports.journal import Fill, Intent
-from robson.store import archive, projection, rows
+from robson.ports.journal import Fill, Intent, JournalSize
+from robson.store import archive, backups, epochs, projection, rows
 from robson.store.database import JournalFile
 from robson.store.folding import Folding
 
@@ -16,6 +16,12 @@ _EVENTS_OF_ONE = (
     "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
 )
 SELECT_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
+_COUNTS = (
+    "SELECT (SELECT count(*) FROM positions), (SELECT count(*) FROM positions WHERE state <> 'Closed'), "
+    "(SELECT count(*) FROM intents), "
+    "(SELECT count(*) FROM intents WHERE status IN ('pending', 'sent', 'in_doubt')), "
+    "(SELECT count(*) FROM fills), (SELECT count(*) FROM replies), (SELECT count(*) FROM archives)"
+)
 _ALL = "SELECT position_id FROM positions ORDER BY rowid"
 
 
@@ -32,6 +38,30 @@ class Reading:
         """The first seq that is not in the archive, 1 before the first event."""
         with self._file.read() as connection:
             return archive.oldest_seq(connection)
+
+    def measure(self) -> JournalSize:
+        """How much the journal holds; events are counted by their numbers, which have no gaps."""
+        with self._file.read() as connection:
+            last_seq, _ = epochs.last(connection)
+            oldest_seq = archive.oldest_seq(connection)
+            positions, open_positions, orders, open_orders, fills, replies, archives = connection.execute(
+                _COUNTS
+            ).fetchone()
+        return JournalSize(
+            events=last_seq - oldest_seq + 1,
+            oldest_seq=oldest_seq,
+            last_seq=last_seq,
+            positions=positions,
+            open_positions=open_positions,
+            orders=orders,
+            open_orders=open_orders,
+            fills=fills,
+            replies=replies,
+            archives=archives,
+            size=self._file.size,
+            place=str(self._file.path),
+            last_backup=backups.last_backup(self._file.path),
+        )
 
     def events(
         self, *, from_seq: int = 1, limit: int = 1000, position_id: PositionId | None = None

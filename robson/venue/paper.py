@@ -10,10 +10,10 @@ from typing import ClassVar, TypeVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import Role
+from robson.domain.values import Role, Side
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
@@ -27,6 +27,7 @@ from robson.venue.ledger import (
     PairRules,
     SideEffect,
     check_window,
+    max_borrowable,
     place,
     repay,
 )
@@ -84,22 +85,30 @@ class PaperVenue:
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters; Rejected `unknown_symbol` when the table does not have it."""
-
-        def look_up() -> Instrument:
-            try:
-                return builtin_instrument(symbol)
-            except RuleError as error:
-                raise Rejected(error.code, f"{error.message}; {error.hint}") from error
-
-        return await self._exchange(look_up)
+        return await self._exchange(lambda: _named_instrument(symbol))
 
     async def terms(self, symbol: str) -> PairTerms:
-        """Tier, fee and interest rates as configured."""
-        return await self._exchange(lambda: self._rules(known_instrument(symbol)).terms)
+        """Tier, fee and interest rates as configured; Rejected `unknown_symbol` when the table does not have it."""
+        return await self._exchange(lambda: self._rules(_named_instrument(symbol)).terms)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's account, brought up to date; granted its collateral when it is touched for the first time."""
         return await self._exchange(lambda: self._accounts.read(symbol).account)
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What the ledger would lend now; the index price is the last price. Both None while there was none."""
+
+        def look_up() -> Credit:
+            pair, instrument = self._accounts.read(symbol), known_instrument(symbol)
+            asset = instrument.quote if side is Side.LONG else instrument.base
+            try:
+                return Credit(
+                    borrowable=max_borrowable(pair, self._rules(instrument), asset), index_price=pair.priced()
+                )
+            except Rejected:
+                return Credit()
+
+        return await self._exchange(look_up)
 
     async def price(self, symbol: str) -> Decimal:
         """The last price (quote per base); Rejected -3042 when there was none yet."""
@@ -236,3 +245,10 @@ class PaperVenue:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _named_instrument(symbol: str) -> Instrument:
+    try:
+        return builtin_instrument(symbol)
+    except RuleError as error:
+        raise Rejected(error.code, f"{error.message}; {error.hint}") from error

@@ -22,7 +22,7 @@ class Metric(NamedTuple):
 
 CATALOGUE: tuple[Metric, ...] = (
     Metric(
-        "robson_build_info",
+        "robson_info",
         "gauge",
         ("version", "mode"),
         "The version that runs, and whether on paper or live; always 1",
@@ -35,6 +35,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "1 for the daemon's present state (recovering, degraded, live)",
         readings.daemon_state,
     ),
+    Metric("robson_check_ok", "gauge", ("check",), "1 for each check of `health` that is in order", readings.checks),
     Metric(
         "robson_degraded",
         "gauge",
@@ -79,6 +80,13 @@ CATALOGUE: tuple[Metric, ...] = (
         "Positions in the market that lack something now: a fresh price (feed), a live monitor, a reachable venue, "
         "or the knowledge of what was sent (unwritten)",
         readings.unprotected,
+    ),
+    Metric(
+        "robson_unprotected_seconds",
+        "gauge",
+        (),
+        "Seconds without protection of the positions that are open now, earlier runs included",
+        readings.unprotected_now,
     ),
     Metric(
         "robson_unprotected_seconds_total",

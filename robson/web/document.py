@@ -13,8 +13,9 @@ Written by `python -m robson.web.document docs/METRICS.md`; a test keeps it in s
 
 Everything is read at the moment of the scrape, at most once a second. Counters and histograms begin anew with each
 start of the daemon (`robson_journal_epoch`). Seconds are those of the run's clock, on a tape the tape's. Labels
-are states, roles, symbols, files and endpoints, never a position. The metrics `robson_exchange_*` are there where the
-daemon talks to an exchange. `robson_slippage_basis_points` has buckets below zero, and so neither `_sum` nor `_count`.
+are states, roles, symbols, files, endpoints and checks, never a position. The metrics `robson_exchange_*` are there
+where the daemon talks to an exchange. `robson_slippage_basis_points` has buckets below zero, and so neither `_sum` nor
+`_count`.
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

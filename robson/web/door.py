@@ -7,7 +7,7 @@ from time import monotonic
 import structlog
 import trio
 
-from robson.config import Http
+from robson.domain.errors import ConfigurationError
 from robson.web.exchange import Exchange, Reply
 from robson.web.pages import Pages
 from robson.web.sources import Sources
@@ -17,27 +17,36 @@ CONNECTIONS_MAX = 16
 RETRY_SECONDS = 1.0
 RETRY_MOST_SECONDS = 30.0
 LOOP_LOOK_SECONDS = 0.5
+PORT_MOST = 65_535
 
 _log = structlog.get_logger("robson.http")
 
 
-async def serve_http(settings: Http, sources: Sources) -> None:
-    """Serve the pages until cancelled; returns at once where no address is set.
+def parse_address(text: str) -> tuple[str, int]:
+    """ADDRESS:PORT on this machine itself, port 0 for any free one; ConfigurationError for everything else."""
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    try:
+        if ip_address(host).is_loopback and port.isascii() and port.isdecimal() and int(port) <= PORT_MOST:
+            return host, int(port)
+    except ValueError:
+        pass
+    raise ConfigurationError(
+        f"http.listen was {text!r}, which must be ADDRESS:PORT on this machine, such as 127.0.0.1:9464"
+    )
+
+
+async def serve_http(address: tuple[str, int], sources: Sources) -> None:
+    """Serve the pages until cancelled.
 
     An address that cannot be had is told of and tried again for as long as it takes; it never ends the daemon.
     """
-    if settings.address is None:
-        return
-    host, port = settings.address
-    if not ip_address(host).is_loopback:
-        _log.warning("http_open_to_others", host=host, hint="anybody who can reach it may read health and metrics")
-    names = frozenset({"localhost", *(name.strip().lower() for name in settings.names.split(",") if name.strip())})
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_note_loop_delay, sources)
-        door = Door(Pages(sources, monotonic), names)
+        door = Door(Pages(sources, monotonic))
         while True:
             try:
-                await trio.serve_listeners(door.admit, await _listen(host, port))
+                await trio.serve_listeners(door.admit, await _listen(*address))
             except Exception:  # noqa: BLE001  positions do not depend on who reads metrics
                 _log.exception("http_door_failed", pause_seconds=RETRY_SECONDS)
             await trio.sleep(RETRY_SECONDS)
@@ -68,9 +77,8 @@ async def _note_loop_delay(sources: Sources) -> None:
 class Door:
     """Lets in a limited number of clients, each guarded from the others' faults; `steady` is in real seconds."""
 
-    def __init__(self, pages: Pages, names: frozenset[str], steady: Callable[[], float] = monotonic) -> None:
+    def __init__(self, pages: Pages, steady: Callable[[], float] = monotonic) -> None:
         self._pages = pages
-        self._names = names
         self._steady = steady
         self._clients = 0
 
@@ -78,7 +86,7 @@ class Door:
         """Serve one client to its end."""
         self._clients += 1
         try:
-            exchange = Exchange(stream, self._respond, self._names, self._steady)
+            exchange = Exchange(stream, self._respond, self._steady)
             if self._clients <= CONNECTIONS_MAX:
                 await exchange.run()
             elif self._clients <= 2 * CONNECTIONS_MAX:

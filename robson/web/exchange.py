@@ -50,14 +50,11 @@ class _Late(Exception):
 
 
 class Exchange:
-    """Serves one connection; `respond` gets the target of a GET or HEAD that names one of our hosts."""
+    """Serves one connection; `respond` gets the target of a GET or HEAD whose host is an address or localhost."""
 
-    def __init__(
-        self, stream: trio.SocketStream, respond: Respond, names: frozenset[str], steady: Callable[[], float]
-    ) -> None:
+    def __init__(self, stream: trio.SocketStream, respond: Respond, steady: Callable[[], float]) -> None:
         self._stream = stream
         self._respond = respond
-        self._names = names
         self._steady = steady
         self._began = steady()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
@@ -109,8 +106,8 @@ class Exchange:
             return Reply(400, b"no body is taken\n")
         if not head.target.startswith(b"/"):
             return Reply(400, b"the target must be a path\n")
-        if not _is_ours(headers.get(b"host", b"").decode("latin-1"), self._names):
-            return Reply(421, b"this is not that host; `[http] names` lists more\n")
+        if not _is_ours(headers.get(b"host", b"").decode("latin-1")):
+            return Reply(421, b"this is asked for by the address of this machine\n")
         return None
 
     async def _send(self, reply: Reply) -> None:
@@ -149,12 +146,12 @@ class Exchange:
         raise _Late
 
 
-def _is_ours(host: str, names: frozenset[str]) -> bool:
-    """Whether a Host header names an address, which no foreign page can make its own, or a name of ours."""
+def _is_ours(host: str) -> bool:
+    """Whether a Host header names an address, which no foreign page can make its own, or localhost."""
     name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
     if port and not port.isdecimal():
         return False
-    if name.lower() in names:
+    if name.lower() == "localhost":
         return True
     try:
         ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from robson.daemon.doubts import failing, in_doubt
+from robson.daemon.readings import health_checks
 from robson.domain.values import Role
 from robson.metrics import Distribution
 from robson.protocol.results import DaemonState
@@ -36,6 +37,11 @@ def daemon_state(sources: Sources) -> Reading:
     """One for the present state, zero for the others."""
     present = sources.desk.state()
     return [((state,), state == present) for state in DAEMON_STATES]
+
+
+def checks(sources: Sources) -> Reading:
+    """By the name that it has in `health`."""
+    return [((name,), check.ok) for name, check in health_checks(sources.supervisor).items()]
 
 
 def degraded(sources: Sources) -> Reading:
@@ -83,6 +89,12 @@ def unprotected(sources: Sources) -> Reading:
     return [((cause,), counted[cause]) for cause in CAUSES]
 
 
+def unprotected_now(sources: Sources) -> Reading:
+    """Of the positions that are open now, earlier runs included."""
+    vigil = sources.supervisor.vigil
+    return _one(sum(vigil.seconds(position_id) for position_id in sources.supervisor.lives))
+
+
 def unprotected_seconds(sources: Sources) -> Reading:
     """Of this run."""
     return _one(sources.supervisor.vigil.seconds_of_run())
@@ -107,13 +119,13 @@ def exits_failing(sources: Sources) -> Reading:
 
 def orders(sources: Sources) -> Reading:
     """By role and how they ended, with zero where none has."""
-    settled = sources.around.settled
+    settled = sources.around.tally.settled
     return [((role.value, end), settled[role.value, end]) for role in Role for end in ENDED]
 
 
 def slippage(sources: Sources) -> Reading:
     """By role."""
-    return [((role,), noted) for role, noted in sources.around.slippage.items()]
+    return [((role,), noted) for role, noted in sources.around.tally.slippage.items()]
 
 
 def tick_to_order(sources: Sources) -> Reading:

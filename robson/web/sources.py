@@ -1,6 +1,6 @@
 """What the pages are made of: the running daemon, as it knows itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +14,13 @@ from robson.metrics import LOOP_DELAY_SECONDS, Distribution
 class Traffic(Protocol):
     """What the connector to an exchange tells of its requests."""
 
-    seconds: dict[str, Distribution]
-    ends: dict[tuple[str, str], int]
+    @property
+    def seconds(self) -> Mapping[str, Distribution]:
+        """How long requests took, by endpoint (s)."""
+
+    @property
+    def ends(self) -> Mapping[tuple[str, str], int]:
+        """How many calls ended how, by endpoint and end."""
 
     def weights_used(self) -> dict[str, int]:
         """The weight used of each budget in the present minute."""

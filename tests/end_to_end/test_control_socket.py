@@ -17,7 +17,7 @@ from tests.unit.control.conftest import Lines, Served
 from tests.unit.control.fake_operations import FakeOperations, StillClock
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST_LINE = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8").split("```")[1].strip()
+DOCUMENT = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -131,33 +131,33 @@ async def test_following_ends_with_ctrl_c(served: Served) -> None:
     await following.stderr.aclose()
 
 
-async def test_the_first_line_of_the_document_works(served: Served) -> None:
-    if shutil.which("socat") is None:
-        pytest.skip("socat is not installed")
-    line = FIRST_LINE.replace("state/robson.sock", str(served.path))
-    assert str(served.path) in line
+def example(number: int, served: Served) -> str:
+    """An example at the top of the document, with the test's socket in it."""
+    block = DOCUMENT.split("```")[2 * number + 1].strip().removeprefix("python\n")
+    line = block.replace("state/robson.sock", str(served.path))
+    assert line != block
+    return line
+
+
+@pytest.mark.parametrize(("number", "programs"), [(0, ("socat", "jq")), (1, ("nc", "jq"))])
+async def test_the_lines_at_the_top_of_the_document_work(
+    served: Served, number: int, programs: tuple[str, ...]
+) -> None:
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    await (await served.connect()).ask('{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}')
+    line = example(number, served)
+    assert line.split("|")[1].split()[0] == programs[0]
     ended = await process(served, "-c", line, program=("sh",))
-    assert json.loads(ended.stdout)["result"]["mode"] == "paper"
-
-
-async def test_nc_is_answered(served: Served) -> None:
-    if shutil.which("nc") is None:
-        pytest.skip("nc is not installed")
-    ended = await process(served, "-N", "-U", str(served.path), stdin=b'{"id":1,"cmd":"ping"}\n', program=("nc",))
-    assert json.loads(ended.stdout)["id"] == 1
+    found = json.loads(ended.stdout)
+    positions = found["result"]["positions"] if number == 0 else found
+    assert [position["symbol"] for position in positions] == ["BTCUSDT"]
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 async def test_the_standard_library_is_enough(served: Served) -> None:
-    script = """
-import json, socket, sys
-with socket.socket(socket.AF_UNIX) as robson:
-    robson.connect(sys.argv[1])
-    lines = robson.makefile("rw")
-    print(json.dumps({"id": 1, "cmd": "status"}), file=lines, flush=True)
-    print(json.loads(lines.readline())["result"]["mode"])
-"""
-    ended = await process(served, "-c", script, str(served.path), program=(sys.executable,))
-    assert (ended.stdout, ended.stderr) == (b"paper\n", b"")
+    ended = await process(served, "-c", example(2, served), program=(sys.executable,))
+    assert (ended.stdout, ended.stderr) == (b"live\n", b"")
 
 
 async def test_robsonctl_loads_nothing_that_it_does_not_need(served: Served) -> None:

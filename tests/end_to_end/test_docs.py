@@ -83,6 +83,7 @@ class Terminal:
         self.directory = directory
         self.armed = ""
         self.daemon: Daemon | None = None
+        self.daemons: list[Daemon] = []
         self.emulator: subprocess.Popen[str] | None = None
         self.addresses = {documented: free_address() for documented in DOCUMENTED_ADDRESSES}
         shutil.copy(ROOT / "pyproject.toml", directory)
@@ -125,7 +126,9 @@ class Terminal:
     def start(self, command: str) -> None:
         """Start the documented daemon and wait until it answers."""
         arguments = command.split()[2:]
-        self.daemon = Daemon(self.directory / "state", *arguments)
+        state = arguments[arguments.index("--state-dir") + 1] if "--state-dir" in arguments else "state"
+        self.daemon = Daemon(self.directory / state, *arguments)
+        self.daemons.append(self.daemon)
         with self.daemon.log.open("ab") as log:
             self.daemon.process = subprocess.Popen(
                 ["robson", "run", *arguments],
@@ -165,8 +168,8 @@ class Terminal:
             self.emulator.terminate()
             self.emulator.communicate(timeout=PATIENCE_SECONDS)
             assert self.emulator.returncode == 0
-        if self.daemon is not None:
-            self.daemon.end()
+        for daemon in self.daemons:
+            daemon.end()
 
 
 @pytest.fixture

@@ -1,105 +1,22 @@
 """`robson emulator` as a process: doors on loopback, an account that outlives it, faults while it runs."""
 
-import hashlib
-import hmac
 import http.client
-import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlencode
+from typing import Any
 
 import pytest
 
-from tests.end_to_end.daemon import PATIENCE_SECONDS, environment, robson
-
-PAIR, ORDER = "BTCUSDT", "/sapi/v1/margin/order"
-
-
-class Emulator:
-    """One `robson emulator` on a free port; `start` returns once it listens."""
-
-    def __init__(self, state: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.state = state
-        self.arguments = arguments
-        self.env = environment(env)
-        self.log = state.with_name(state.name + ".log")
-        self.process: subprocess.Popen[str] | None = None
-        self.port = 0
-        self.said = ""
-
-    def start(self) -> Self:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "robson", "emulator", "--listen", "127.0.0.1:0"),
-                    *("--state-dir", str(self.state), *self.arguments),
-                ],
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline() + self.process.stdout.readline()
-        assert self.said.startswith("listening on http://127.0.0.1:"), (self.said, self.log.read_text())
-        self.port = int(self.said.split()[2].rpartition(":")[2])
-        return self
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return self.process.wait(PATIENCE_SECONDS)
-
-    def request(self, method: str, target: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
-        """Status and JSON (or text) of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
-        try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers or {})
-            reply = connection.getresponse()
-            content = reply.read()
-            return reply.status, json.loads(content) if content.startswith((b"{", b"[")) else content
-        finally:
-            connection.close()
-
-    def ask(self, method: str, path: str, **parameters: object) -> Any:
-        """A signed request."""
-        keys = self.state / "credentials"
-        secret = (keys / "binance-api-secret").read_text().strip()
-        now = self.request("GET", "/api/v3/time")[1]["serverTime"]
-        query = urlencode({**parameters, "timestamp": now})
-        signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-        key = (keys / "binance-api-key").read_text().strip()
-        return self.request(method, f"{path}?{query}&signature={signature}", headers={"X-MBX-APIKEY": key})
-
-    def order(self, side: str, quantity: str, **more: object) -> Any:
-        asked = {"symbol": PAIR, "side": side, "type": "MARKET", "quantity": quantity, "isIsolated": "TRUE", **more}
-        return self.ask("POST", ORDER, **asked)
-
-    def account(self) -> Any:
-        return self.ask("GET", "/sapi/v1/margin/isolated/account", symbols=PAIR)[1]["assets"][0]
+from tests.end_to_end.daemon import PATIENCE_SECONDS, robson
+from tests.end_to_end.emulator import ORDER, PAIR, Emulator, starting
 
 
 @pytest.fixture
 def emulators(tmp_path: Path) -> Iterator[Any]:
-    started: list[Emulator] = []
-
-    def make(*arguments: str, name: str = "emulator", env: dict[str, str] | None = None) -> Emulator:
-        found = Emulator(tmp_path / name, *arguments, env=env).start()
-        started.append(found)
-        return found
-
-    yield make
-    for emulator in started:
-        if emulator.process is not None and emulator.process.poll() is None:
-            assert emulator.stop() == 0, emulator.log.read_text()
+    with starting(tmp_path, Emulator) as make:
+        yield make
 
 
 def test_the_account_survives_sigkill_in_the_middle_of_a_life(emulators: Any) -> None:

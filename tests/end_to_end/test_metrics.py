@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.daemon import Daemon, daemon
+from tests.end_to_end.rehearsal import rehearsing
 from tests.unit.web.scraping import values_in
 
 ANYWHERE = {"ROBSON_HTTP_LISTEN": "127.0.0.1:0"}
@@ -105,3 +106,27 @@ def test_without_an_address_nothing_listens(tmp_path: Path) -> None:
         inodes = {link.readlink().name for link in opened.iterdir()}
         tcp = [line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         assert not any(f"socket:[{inode}]" in inodes for inode in tcp)
+
+
+def test_the_exchange_is_measured_and_an_exit_without_an_answer_is_in_doubt(tmp_path: Path) -> None:
+    with rehearsing(tmp_path, daemon_env=ANYWHERE) as live:
+        position_id = live.entered()
+        live.emulator.arm("query_lag", seconds=5)
+        live.emulator.arm("drop_reply", endpoint="POST /sapi/v1/margin/order")
+        live.cross(position_id)
+        live.daemon.wait_until(
+            lambda: metrics(live.daemon)['robson_intents_in_doubt{role="exit"}'] > 0, "an exit in doubt"
+        )
+        status, body = get(live.daemon, "/readyz?verbose")
+        assert (status, json.loads(body)["checks"]["orders"]["ok"]) == (503, False)
+        live.closed(position_id)
+        live.daemon.wait_until(lambda: get(live.daemon, "/readyz")[0] == 200, "readiness")
+        seen = metrics(live.daemon)
+        order = 'endpoint="POST /sapi/v1/margin/order"'
+        assert seen['robson_intents_in_doubt{role="exit"}'] == 0
+        assert seen[f"robson_exchange_request_seconds_count{{{order}}}"] >= 2
+        assert seen[f'robson_exchange_requests_total{{{order},result="in_doubt"}}'] == 1
+        assert seen["robson_tick_to_order_seconds_count"] == 1
+        assert abs(seen["robson_exchange_clock_offset_seconds"]) < 5
+        assert any(name.startswith("robson_exchange_used_weight") for name in seen)
+        assert "robson_feed_reconnects_total" in seen

@@ -32,14 +32,14 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "robson", "selftest", *words]
 
 
-def selftest(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def selftest(place: Path, *words: str, patience: float = 3 * PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*words),
         env=environment({"TMPDIR": str(place)}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=3 * PATIENCE_SECONDS,
+        timeout=patience,
         check=False,
     )
 

@@ -13,7 +13,7 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
     ended = robson("run", *arguments, env=env)
     assert ended.returncode == code, (ended.returncode, ended.stderr)
     # Log lines are JSON; what a person reads is one line.
-    lines = [line for line in ended.stderr.splitlines() if not line.startswith(("{", "robson: NO REAL PRICES"))]
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("robson: ")
     assert ended.stdout == ""
@@ -32,6 +32,7 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
         ("[account]\ncapital = 1e400", ("capital",)),
         ('[feed]\nsource = "crystal ball"', ("crystal ball", "synthetic")),
         ('[feed]\nsource = "synthetic"\nspeed = "fast"', ("fast", "max")),
+        ('[http]\nlisten = "0.0.0.0:9464"', ("http.listen", "0.0.0.0:9464", "127.0.0.1:9464")),
         ('[recovery]\non_gap = "hope"', ("on_gap", "hope", "exit, forgive")),
         ("[feed]\nstale_after_seconds = 0.1", ("stale_after_seconds", "0.1", "0.5")),
         ("[feed]\npoll_seconds = 0", ("poll_seconds", "0.2", "60")),
@@ -69,6 +70,18 @@ def test_live_mode_wants_its_keys_and_shows_them_to_nobody(tmp_path: Path, by: s
     line = refused(78, *named, env=env)
     assert "Ed25519" in line
     assert "hunter" not in line
+
+
+@pytest.mark.parametrize("source", ["synthetic", "replay"])
+def test_live_mode_takes_no_other_prices_than_those_of_the_exchange(tmp_path: Path, source: str) -> None:
+    for name in ("binance-api-key", "binance-api-secret"):
+        (tmp_path / name).write_text("hunter")
+    state = tmp_path / "state"
+    flags = ("--mode", "live", "--state-dir", str(state), "--credentials-dir", str(tmp_path), "--feed", source)
+    line = refused(78, *flags)
+    assert f"feed.source {source}" in line
+    assert "binance" in line
+    assert not state.exists()
 
 
 @pytest.mark.parametrize(
@@ -109,17 +122,25 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         assert oct(running.socket.stat().st_mode & 0o777) == oct(0o660)
 
 
-def test_an_exchange_out_of_reach_costs_prices_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("feed", [(), ("--feed", "binance")], ids=["default", "binance"])
+def test_an_exchange_out_of_reach_costs_prices_and_nothing_else(tmp_path: Path, feed: tuple[str, ...]) -> None:
     env = {
         "ROBSON_BINANCE_REST_URL": "http://127.0.0.1:1",
         "ROBSON_BINANCE_STREAM_URL": "ws://127.0.0.1:1",
         "ROBSON_FEED_STALE_AFTER_SECONDS": "0.5",
     }
-    with daemon(tmp_path / "state", "--feed", "binance", env=env) as running:
+    with daemon(tmp_path / "state", *feed, env=env) as running:
+        word = '"event": "exchange_out_of_reach"'
+        running.wait_until(lambda: word in running.log.read_text(), "a word about the exchange")
+        said = next(line for line in running.log.read_text().splitlines() if word in line)
+        assert "http://127.0.0.1:1" in said
+        assert "--feed synthetic" in said
         position_id = running.ok("arm", symbol="BTCUSDT", side="long", strategy="signal")["position_id"]
         running.wait_until(lambda: running.ok("status")["feed"]["BTCUSDT"]["stale"], "a stale symbol")
         signal = running.ok("signal", position_id=position_id, entry_price="95000", stop_price="93500")
         assert not signal["accepted"]
+        assert running.ok("hello")["state"] == "degraded"
+        assert running.ok("health")["checks"]["feed"] == {"ok": False, "detail": "stale: BTCUSDT"}
         assert running.stop() == 0
 
 

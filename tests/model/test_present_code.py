@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
+import pytest
 import trio
 from trio.testing import MockClock
 
+from robson.domain.account import PairAccount
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId, ExitReason, OrderSide, Role
 from robson.ports import Commit, OrderReport, OrderRequest, Venue
@@ -232,12 +234,23 @@ async def test_the_fence_of_an_exit_marked_anew_counts_from_its_last_timestamp(
     assert base >= neighbours
 
 
+class BehindInAll(FaultyVenue):
+    """Neither orders, trades nor account show for a while what was executed."""
+
+    before: PairAccount | None = None
+
+    async def account(self, symbol: str) -> PairAccount:
+        account = await super().account(symbol)
+        return self.before if self.before is not None and trio.current_time() < self.hidden_until else account
+
+
+@pytest.mark.parametrize(("is_account_behind", "seconds"), [(False, 2), (True, 9)])
 async def test_records_that_lag_at_the_fence_do_not_make_an_exit_absent(
-    tmp_path: Path, autojump_clock: MockClock
+    is_account_behind: bool, seconds: float, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """`denials_in_one_moment`: after a restart the three denials may span a second only; the account knows better."""
+    """`denials_in_one_moment`: after a restart the back-off begins anew, and three denials take less than a second."""
     journal = MemoryJournal()
-    rig, venue = rig_on(tmp_path, journal, FaultyVenue)
+    rig, venue = rig_on(tmp_path, journal, BehindInAll)
     async with rig.running():
         await rig.active(stop="93500")
         await rig.active(stop="92000")
@@ -246,11 +259,13 @@ async def test_records_that_lag_at_the_fence_do_not_make_an_exit_absent(
         await trio.sleep(0.5)
         request = exits(venue)[-1]
     await trio.sleep(11.3)
-    again, venue = rig_on(tmp_path, journal.reopened(crashed=True), FaultyVenue)
+    again, venue = rig_on(tmp_path, journal.reopened(crashed=True), BehindInAll)
+    if is_account_behind:
+        venue.before = await venue.inner.account("BTCUSDT")
     # The venue's backend finishes the request just before its ten seconds are over; the records follow later.
     await venue.inner.place(msgspec.structs.replace(request, timestamp_ms=venue.timestamp_ms()))
     assert venue.timestamp_ms() < request.timestamp_ms + request.receive_window_ms + 10_000
-    venue.hidden_until = trio.current_time() + 2
+    venue.hidden_until = trio.current_time() + seconds
     await trio.sleep(0.2)
     async with again.running(recovered=False):
         again.tick("93400")

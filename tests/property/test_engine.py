@@ -42,6 +42,7 @@ from robson.domain.stimuli import (
     Stimulus,
     StopHit,
     StopMoved,
+    StopTightened,
 )
 from robson.domain.values import ClientOrderId, ExitReason, OrderSide, Role, Side, Value
 from robson.engine.decide import Decision, decide
@@ -56,7 +57,7 @@ LONG, SHORT = Side.LONG, Side.SHORT
 SPLIT = msgspec.structs.replace(BTCUSDT, maximum_quantity=Decimal("0.7"))
 NAMES = (
     *("signal", "signal", "signal_failed", "entry_executed", "entry_executed", "entry_refused"),
-    *("stop_moved", "stop_hit", "close", "panic", "disarm"),
+    *("stop_moved", "stop_tightened", "stop_hit", "close", "panic", "disarm"),
     *("exit_executed", "exit_executed", "remainder", "flat", "fault"),
 )
 # Most moves speak of our own orders at likely prices; some of others, at unlikely ones.
@@ -100,6 +101,10 @@ class Script(Value):
                 return SignalFailed(signal_id=f"s{choice % 3}", stage="rule", code="no_stop", message="none was found")
             case "stop_moved":
                 return self.moved(offset)
+            case "stop_tightened":
+                # Beyond the price, looser or tighter than both the stored and the present stop.
+                present, price = self.moved(offset - choice), self.price(offset + 2 * choice)
+                return StopTightened(trailing_stop=self.price(offset + choice - 3), price=price, present=present)
             case "stop_hit":
                 return StopHit(
                     price=self.price(offset - 1),
@@ -175,7 +180,7 @@ def play(script: Script, life: Sequence[Move]) -> Iterator[tuple[Position, Stimu
             decision = decide(position, stimulus, NOON + timedelta(seconds=second))
         except RuleError as error:
             refusal = error
-            assert refusal.code == "wrong_state"
+            assert refusal.code in {"wrong_state", "stop_looser", "stop_passed"}
             decision = Decision(position=position)
         yield position, stimulus, decision
         position = decision.position

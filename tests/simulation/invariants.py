@@ -27,6 +27,8 @@ from tests.simulation.venue import RoughVenue
 
 # An exit's receive window and the venue's own timeout.
 FENCE_SECONDS = 12.0
+# How old a price may be on which a step of an exit was decided: three slow readings may follow it.
+READ_AGE_SECONDS = 15.0
 
 
 class Violation(AssertionError):
@@ -60,6 +62,8 @@ class Watchman(Instrument):
         self.steps = self.looks = 0
         self._dirty = True
         self.explained: Counter[str] = Counter()
+        # The smallest order of each pair when a position last left it (base), by the prices shortly before.
+        self.least_when_left: dict[str, Decimal] = {}
 
     def demand(self, holds: object, what: str, *details: object) -> None:
         """Keep the first violation and end the life; the product may be in the middle of something."""
@@ -127,6 +131,7 @@ class Watchman(Instrument):
     def _closed(self, rig: Rig, position: Position) -> None:
         """The last one out leaves neither a debt nor anything that could be sold."""
         symbol = position.symbol
+        self.least_when_left[symbol] = self._least_of_late(rig, symbol)
         others = rig.around.on_pair(symbol, but=position.position_id)
         pair = self.accounts.pair(symbol)
         # Who came and left within the lag may be shown the account from before; the next start repays what is left.
@@ -140,6 +145,13 @@ class Watchman(Instrument):
         is_free = account.quote.debt == 0 and account.base.debt < least
         self.demand(is_free, "the last one out left a debt", account, position)
         self.demand(held < least, "the last one out left something to sell", held, least, known, position)
+
+    def _least_of_late(self, rig: Rig, symbol: str) -> Decimal:
+        """The smallest order at the least price since whoever leaves now can have read it."""
+        since = trio.current_time() - READ_AGE_SECONDS
+        late = [tick.price for at, tick in self.oracle.traded.get(symbol, []) if at >= since]
+        instrument = rig.around.instruments[symbol]
+        return max([least_of(rig, symbol), *(instrument.smallest_sellable(price) for price in late)])
 
     # --- the venue ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from robson.control.commands import Commands
 from robson.control.sequence import Cursor
 from robson.domain.values import Side
 from robson.protocol import requests as ask
+from robson.protocol.unions import AnyMutation
 from tests.rig import NOBODY, Rig
 from tests.simulation.invariants import Watchman
 from tests.simulation.market import SYMBOLS, RoughMarket
@@ -28,7 +29,7 @@ class Operators:
         self.watchman = watchman
         self.positions: list[str] = []
         # Requests that were answered, with their answers.
-        self.answered: dict[str, tuple[ask.AnyMutation, bytes]] = {}
+        self.answered: dict[str, tuple[AnyMutation, bytes]] = {}
         self._next_key = 0
 
     def come(self, rig: Rig, commands: Commands, nursery: trio.Nursery) -> None:
@@ -52,7 +53,7 @@ class Operators:
             return
         self._remember(rig, request, await commands.mutate(request, NOBODY))
 
-    def _wish(self, rig: Rig) -> ask.AnyMutation:
+    def _wish(self, rig: Rig) -> AnyMutation:
         random, choice = self.random, self.random.random()
         key = None
         if random.random() < 0.4:
@@ -82,7 +83,7 @@ class Operators:
             return ask.DisarmRequest(position_id=position_id, idempotency_key=key)
         return ask.PanicRequest() if choice < 0.98 else ask.ResumeRequest()
 
-    def _remember(self, rig: Rig, request: ask.AnyMutation, body: bytes) -> None:
+    def _remember(self, rig: Rig, request: AnyMutation, body: bytes) -> None:
         reply = msgspec.json.decode(body)
         code = reply["error"]["code"] if not reply["ok"] else ""
         self.watchman.demand(code != "internal_error", "a command failed by a bug", request, reply)

@@ -75,6 +75,8 @@ class StopOracle:
         if heard and any(at <= since and (tick.trade_id or 0) > max(heard) for at, tick in traded):
             return  # trades from before the fill that had not come in: they may count as prices since the fill
         trail = self._follow(position)
+        # A run that has heard of no trade yet goes by their times: what was traded before the fill may still be read.
+        trail.seen_id = max((tick.trade_id or 0 for at, tick in traded if at <= since), default=0)
         for at, tick in traded:
             if at > since:
                 trail.take(tick)

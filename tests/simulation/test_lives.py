@@ -17,6 +17,15 @@ FIRST_SEED = int(os.environ.get("ROBSON_TEST_SEED", "0"))
 BATCH = 50
 ROOT = Path(__file__).parents[2]
 
+# Lives that broke a rule once, whatever their numbers mean by now: what each found has a test of its own as well.
+ONCE_BROKEN = (
+    702945,  # a short sold what its neighbour had bought back and not repaid: the loan was nobody's
+    720574,  # dust that a short's entry sold was forgotten when its neighbour left
+    951294,  # trades from before a fill, read after a restart, moved the stop of the simulation's own count
+    1008366,  # a lag too small to be seen misnamed dust: what 0016 allows, and the comparison of the books did not
+    721279,  # dust became worth an order after its position had left: the simulation's own mistake
+)
+
 # What a run of many lives must have met, or it proves less than it says.
 MUST_MEET = (
     *("order: late", "order: very_late", "order: loan_only", "order: reply_lost", "order: request_lost"),
@@ -24,12 +33,14 @@ MUST_MEET = (
     *("order: rate_limited", "order: short_of_funds", "order: expired in part", "order: down"),
     *("reading: order not shown yet", "reading: trades not shown yet", "reading: account behind"),
     *("reading: venue down", "reading: slow", "reading: rate limited", "reading: a trade twice"),
+    *("reading: orders missing in the list", "reading: interest not shown yet"),
     *("reading: trades out of order", "reading: order without prices", "reading: order of unknown status"),
     *("repay: refused", "repay: reply lost", "repay: request lost"),
     *("feed: silent", "feed: frozen", "feed: gapped", "feed: twice", "feed: back in time", "feed: polled"),
     *("feed: off-market print", "clock: local clock stepped", "clock: venue clock stepped"),
     *("disk: write refused", "disk: slow commit", "crash: power cut", "crash: process killed"),
     *("operators: several at once", "operators: gone before the answer", "operators: asked twice"),
+    *("venue: filters changed", "order: refused by changed filters"),
     *("operators: slow reader", "journal in a file", "crash: while the journal was degraded"),
 )
 
@@ -38,14 +49,22 @@ MUST_MEET = (
 def test_lives(first: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     for seed in range(first, min(first + BATCH, FIRST_SEED + LIVES)):
         directory = tmp_path_factory.mktemp("life") if seed % ON_DISK_EVERY == 0 else Path()
-        try:
-            world = simulate(seed, directory)
-        except BaseException as error:
-            error.add_note(
-                f"replay: ROBSON_TEST_SEED={seed} ROBSON_TEST_LIVES=1 make test ARGS=tests/simulation/test_lives.py"
-            )
-            raise
-        tally.add_life(world.faults)
+        tally.add_life(_lived(seed, directory).faults)
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_lives_that_broke_a_rule_once(seed: int, tmp_path: Path) -> None:
+    _lived(seed, tmp_path)
+
+
+def _lived(seed: int, directory: Path) -> World:
+    try:
+        return simulate(seed, directory)
+    except BaseException as error:
+        error.add_note(
+            f"replay: ROBSON_TEST_SEED={seed} ROBSON_TEST_LIVES=1 make test ARGS=tests/simulation/test_lives.py"
+        )
+        raise
 
 
 @pytest.mark.skipif(LIVES < 2000, reason="few lives meet few faults")

@@ -33,8 +33,8 @@ MUTATIONS = (
     Mutation(
         "clock fence removed",
         "robson/executor/resolution.py",
-        "return await self._venue.server_time_ms() > intents.fence_opens_ms(intent)",
-        "return True",
+        "return await self._venue.server_time_ms() - intents.fence_opens_ms(intent)",
+        "return intents.RECORDS_LAG_MS + 1",
     ),
     Mutation(
         "stray trades ignored and absence believed at the first denial",

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import trio
 
-from robson.domain.account import InterestCharge, PairAccount, PairTerms, Trade
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import ZERO
+from robson.domain.values import ZERO, Side
 from robson.ports import OrderReport, OrderRequest
+from robson.venue.instruments import builtin_instrument
 from robson.venue.ledger import Change, OrderTicket, Pair, PairRules, SideEffect, place
 from robson.venue.ledger.units import from_ms
 from robson.venue.liquidity import book
@@ -69,6 +70,10 @@ class RoughVenue(FaultyVenue):
             return await self._travel(request)
 
     async def place(self, request: OrderRequest) -> OrderReport:
+        if self._breaks_filters(request) and self.weather.left("down") <= 0:
+            self.weather.counts["order: refused by changed filters"] += 1
+            self.on_place(request)
+            raise Rejected("-1013", "Filter failure: LOT_SIZE")
         if self.weather.left("down") > 0:
             self.faults.appendleft(self.weather.random.choice(("down", "down", "request_lost", "error_before")))
         elif self.weather.strikes("rate_limited", 0.5):
@@ -177,10 +182,30 @@ class RoughVenue(FaultyVenue):
         return from_ms(self.inner.timestamp_ms()) - timedelta(seconds=self.weather.lag(of))
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        weather = self.weather
         report = await self._ask(lambda: FaultyVenue.order(self, symbol, client_order_id))
-        if report is None:
-            return None
+        return self._shown(report) if report is not None else None
+
+    async def order_of(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        report = await self._ask(lambda: FaultyVenue.order_of(self, symbol, venue_order_id))
+        shown = self._shown(report) if report is not None else None
+        if shown is None:
+            self.weather.counts["reading: order of a trade not shown"] += 1
+        return shown
+
+    async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
+        weather = self.weather
+        reports = await self._ask(lambda: FaultyVenue.orders(self, symbol, since))
+        shown = [report for one in reports if (report := self._shown(one)) is not None]
+        if len(shown) < len(reports):
+            weather.counts["reading: orders missing in the list"] += 1
+        if len(shown) > 1 and weather.strikes("fills", 0.5):
+            weather.counts["reading: orders out of order"] += 1
+            weather.random.shuffle(shown)
+        return shown
+
+    def _shown(self, report: OrderReport) -> OrderReport | None:
+        """An order as the records have it now."""
+        weather = self.weather
         if report.at > self._shown_until("orders"):
             weather.counts["reading: order not shown yet"] += 1
             return None
@@ -222,10 +247,24 @@ class RoughVenue(FaultyVenue):
         return await self._ask(self.inner.server_time_ms)
 
     async def instrument(self, symbol: str) -> Instrument:
-        return await self._ask(lambda: self.inner.instrument(symbol))
+        return self._filtered(await self._ask(lambda: self.inner.instrument(symbol)))
+
+    def _filtered(self, instrument: Instrument) -> Instrument:
+        """The filters as the weather has them now: whoever keeps to them keeps to the venue's own, too."""
+        coarser = self.weather.step_factor
+        if coarser == 1:
+            return instrument
+        step = instrument.step_size * coarser
+        return msgspec.structs.replace(instrument, step_size=step, minimum_quantity=step)
+
+    def _breaks_filters(self, request: OrderRequest) -> bool:
+        return request.quantity % self._filtered(builtin_instrument(request.symbol)).step_size != 0
 
     async def terms(self, symbol: str) -> PairTerms:
         return await self._ask(lambda: self.inner.terms(symbol))
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        return await self._ask(lambda: self.inner.credit(symbol, side))
 
     async def price(self, symbol: str) -> Decimal:
         return await self._ask(lambda: self.inner.price(symbol))
@@ -233,8 +272,19 @@ class RoughVenue(FaultyVenue):
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         return await self._ask(lambda: self.inner.open_orders(symbol))
 
+    async def liquidations(self, symbol: str, since: datetime) -> Sequence[Liquidation]:
+        records = await self._ask(lambda: self.inner.liquidations(symbol, since))
+        shown = [record for record in records if record.at <= self._shown_until("trades")]
+        if len(shown) < len(records):
+            self.weather.counts["reading: liquidation not shown yet"] += 1
+        return shown
+
     async def interest(self, symbol: str, since: datetime) -> Sequence[InterestCharge]:
-        return await self._ask(lambda: self.inner.interest(symbol, since))
+        charges = await self._ask(lambda: self.inner.interest(symbol, since))
+        shown = [charge for charge in charges if charge.at <= self._shown_until("interest")]
+        if len(shown) < len(charges):
+            self.weather.counts["reading: interest not shown yet"] += 1
+        return shown
 
     async def repay(self, symbol: str, asset: str, amount: Decimal) -> None:
         weather = self.weather

@@ -25,6 +25,7 @@ KINDS = (
 )
 EXPOSURE = 0.3
 ORDERS_EXPOSURE = 0.6
+FILTERS_EXPOSURE = 0.1
 
 ORDER_FAULTS = (
     "late",
@@ -63,11 +64,16 @@ class Weather:
         if not self.climate & {"orders", "down", "disk"}:
             self.climate |= {"orders"}
         self.is_calm = False
+        # How many times the venue's first lot step its present one is.
+        self.step_factor = 1
+        # Kinds that came later draw from their own source, so that a seed's other faults stay what they were.
+        self._later = Random(random.getstate()[1][1])
+        self.changes_filters = self._later.random() < FILTERS_EXPOSURE
         self._until: dict[str, float] = {}
         for kind in ("fields", "fills", "repay"):
             if kind in self.climate and random.random() < ALWAYS_CHANCE:
                 self._until[kind] = float("inf")
-        self._lags = {"orders": 0.0, "trades": 0.0, "account": 0.0}
+        self._lags = {"orders": 0.0, "trades": 0.0, "interest": 0.0, "account": 0.0}
         # How wrong the daemon's idea of the venue's clock is (ms).
         self.clock_error_ms = random.randrange(-50, 50) if "clocks" in self.climate else 0
 
@@ -78,6 +84,9 @@ class Weather:
 
     def change(self) -> None:
         """Now and then a spell begins."""
+        if self.changes_filters and self._later.random() < 0.03:
+            self.step_factor = self._later.choice((1, 2, 10))
+            self.counts["venue: filters changed"] += 1
         random, now = self.random, trio.current_time()
         for kind, longest in SPELL_SECONDS.items():
             if kind in self.climate and random.random() < 0.04:
@@ -86,6 +95,7 @@ class Weather:
         if "lag" in self.climate and random.random() < 0.1:
             self._lags["orders"] = random.choice((0.0, random.uniform(0, 8)))
             self._lags["trades"] = random.choice((0.0, random.uniform(0, 8)))
+            self._lags["interest"] = random.choice((0.0, random.uniform(0, 8)))
         if "account_lag" in self.climate and random.random() < 0.2:
             self._lags["account"] = random.choice((0.0, random.uniform(0, 5), random.uniform(1, 5)))
 

@@ -59,7 +59,8 @@ class World:
             # The next full hour, at which interest falls due, is near.
             begins = timedelta(minutes=50) - timedelta(seconds=random.uniform(1, 40))
         self.clock = SimulatedClock(begins)
-        self.watchman.oracle.blur_seconds = abs(self.weather.clock_error_ms) / 1000
+        # The venue tells times in milliseconds: which of two things came first within one is not known.
+        self.watchman.oracle.blur_seconds = 0.001 + abs(self.weather.clock_error_ms) / 1000
         apart = random.uniform(-3, 3) if "clocks" in self.weather.climate else 0.0
         self.was_degraded = False
         # The unprotected seconds that the present run found in the journal.
@@ -243,8 +244,9 @@ class World:
             unnamed = abs(held - (pair.dust_base if pair else 0))
             allowed = least if "account_lag" in self.weather.climate else instrument.step_size
             self.watchman.demand(unnamed < allowed, "what was left has no name", held, pair)
-            # What could not be sold when it was left may be worth an order since.
-            self.watchman.demand(held < least * 5 / 4, "something was left to sell", held, pair)
+            # A price that rose since makes an order of what was too small when it was left: nobody is there to sell it.
+            could_not = max(self.watchman.least_when_left.get(symbol, least), least)
+            self.watchman.demand(held < could_not, "something was left to sell", held, pair)
             self.watchman.demand(account.base.debt < least, "something was left to buy", account, pair)
 
 

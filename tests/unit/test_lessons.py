@@ -22,6 +22,14 @@ def test_every_row_of_the_table_is_there() -> None:
     assert [int(row.split("|")[1]) for row in ROWS] == list(range(1, 39))
 
 
+def test_the_architecture_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", text)
+    assert len(named) > 30
+    missing = [f"{path}::{name}" for path, name in named if name not in functions(ROOT / path)]
+    assert not missing
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
 def test_the_tests_that_hold_it_exist(row: str) -> None:
     named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", row)

@@ -117,11 +117,7 @@ class Processes:
 
     def log_tail(self) -> str:
         """The last lines that the daemon wrote."""
-        try:
-            lines = self._log.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            lines = []
-        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (it said nothing)"
+        return last_lines(self._log, _LOG_LINES)
 
     def _robsonctl(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "robsonctl", "--socket", str(self.socket), *words]
@@ -191,3 +187,12 @@ async def _close(process: trio.Process) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             await stream.aclose()
+
+
+def last_lines(log: Path, count: int) -> str:
+    """The last lines of a process's log, indented, as part of a message."""
+    try:
+        lines = log.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    return "\n".join(f"  {line}" for line in lines[-count:]) or "  (it said nothing)"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from robson.commands.selftest.evidence import Evidence, Venue
 from robson.domain.ids import is_ours
 from robson.domain.instrument import Instrument
-from robson.domain.position import Closed
+from robson.domain.position import Closed, Error, Position
 from robson.domain.values import ZERO, OrderSide, Role, Side, plain
 from robson.ports import Intent
 from robson.store import projection
@@ -144,29 +144,56 @@ def misfolds(evidence: Evidence) -> list[str]:
     return found
 
 
-def unfinished(evidence: Evidence) -> list[str]:
-    """What must not be left at the very end: open positions, open orders, debts, and holdings that nobody names."""
-    found = [
-        f"position {position_id} was {position.state_name} at the end"
+def unresolved(evidence: Evidence) -> list[str]:
+    """Positions and orders that are still open, which nothing must be at the very end."""
+    positions = [
+        f"position {position_id} was {position.state_name} at the end{_because(position)}"
         for position_id, (position, _) in evidence.folded.items()
         if not isinstance(position.state, Closed)
     ]
-    found += [
+    orders = [
         f"order {intent.order.client_order_id} was {intent.status} at the end"
         for intent in evidence.intents
         if intent.is_open
     ]
+    return positions + orders
+
+
+def debts(evidence: Evidence) -> list[str]:
+    """What is still owed, which nothing must be at the very end."""
+    found = []
     for symbol, venue in evidence.venues.items():
         base, quote = venue.account.base, venue.account.quote
         if base.debt or quote.debt:
             found.append(f"{symbol}: {plain(base.debt)} base and {plain(quote.debt)} quote were owed at the end")
+    return found
+
+
+def leftovers(evidence: Evidence) -> list[str]:
+    """What is locked or held at the very end and nobody names."""
+    found = []
+    for symbol, venue in evidence.venues.items():
+        base, quote = venue.account.base, venue.account.quote
         if base.locked or quote.locked:
             found.append(f"{symbol}: {plain(base.locked)} base and {plain(quote.locked)} quote were locked at the end")
         pair = evidence.pairs.get(symbol)
-        named = pair.baseline_base + pair.dust_base if pair is not None else ZERO
-        if base.total != named:
+        named, crumb = ZERO, ZERO
+        if pair is not None:
+            named = pair.baseline_base + pair.dust_base + pair.surplus_base
+            # A surplus is reckoned, with interest as we know it.
+            crumb = builtin_instrument(symbol).step_size if pair.surplus_base else ZERO
+        if abs(base.total - named) > crumb:
             found.append(f"{symbol}: {plain(base.total)} base were held at the end, {plain(named)} of it were known of")
     return found
+
+
+def unfinished(evidence: Evidence) -> dict[str, list[str]]:
+    """What must not be left at the very end, by rule."""
+    return {"unresolved": unresolved(evidence), "debts_left": debts(evidence), "unfinished": leftovers(evidence)}
+
+
+def _because(position: Position) -> str:
+    return f" ({position.state.code}: {position.state.message})" if isinstance(position.state, Error) else ""
 
 
 def _owners(evidence: Evidence) -> dict[str, Intent]:

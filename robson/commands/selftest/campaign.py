@@ -1,18 +1,21 @@
 """The course of a self-test: start, work, kill, look at the dead files, start again; in the end leave the market."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 
 import trio
 
 from robson.commands.selftest.aim import ANYTIME, BURST, PANIC, STARTING, Aim
 from robson.commands.selftest.audit import audit, unfinished
+from robson.commands.selftest.child import SelftestFailed
 from robson.commands.selftest.evidence import Evidence, Reader
+from robson.commands.selftest.habits import Habits
 from robson.commands.selftest.line import Gone
 from robson.commands.selftest.operator import Operator
 from robson.commands.selftest.promises import Promises, broken
 from robson.commands.selftest.report import Report
-from robson.commands.selftest.subject import SelftestFailed, Subject
+from robson.commands.selftest.subject import Subject
 from robson.domain.position import Active, Entering, Exiting
 
 # How long the operator works before the kill is due, and how long an aimed kill waits for its moment (s).
@@ -26,7 +29,9 @@ _START_SHARE = 1.1
 class Campaign:
     """One self-test of `kills` kills on one state directory; `progress` is told after each."""
 
-    def __init__(self, subject: Subject, seed: str, kills: int, progress: Callable[[Report], None]) -> None:
+    def __init__(
+        self, subject: Subject, account: Path, habits: Habits, seed: str, kills: int, progress: Callable[[Report], None]
+    ) -> None:
         self.report = Report()
         self._subject = subject
         self._kills = kills
@@ -34,8 +39,9 @@ class Campaign:
         # Two dice: the moments of the kills do not depend on how far the operator gets between them.
         self._chance = Random(f"{seed}/aims")  # noqa: S311
         self._promises = Promises()
-        self._operator = Operator(subject.places.socket, Random(f"{seed}/operator"), self._promises)  # noqa: S311
-        self._reader = Reader(subject.places.state)
+        hands = Random(f"{seed}/operator")  # noqa: S311
+        self._operator = Operator(subject.places.socket, habits, hands, self._promises)
+        self._reader = Reader(subject.places.state, account)
         self._start_seconds = 1.0
         # Since the last kill with something in the market, without the time that looking at the files takes.
         self._unprotected_seconds: float | None = None
@@ -53,27 +59,38 @@ class Campaign:
                 else:
                     if number > 0:
                         await self._restart()
-                    await self._work(aim)
+                    await self._work(number, aim)
                 self._examine()
                 self._progress(self.report)
             await self._restart()
             await self._leave()
         return self.report
 
+    async def _until_due(self, number: int) -> None:
+        """Return when kill `number`, from 0 on, may come; the operator works meanwhile."""
+        del number
+        await trio.sleep(self._chance.uniform(*_WORK_SECONDS))
+
+    async def _on_the_way(self) -> None:
+        """What happens between a start and its protection."""
+
     async def _restart(self) -> None:
         await self._subject.start()
-        self._start_seconds = await self._subject.protected()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._on_the_way)
+            self._start_seconds = await self._subject.protected()
         self.report.time_to_protected.append(self._start_seconds)
         if self._unprotected_seconds is not None:
             self.report.unprotected.append(self._unprotected_seconds + self._start_seconds)
             self._unprotected_seconds = None
-        with trio.move_on_after(_REPLY_SECONDS):
+        limit = _REPLY_SECONDS * self._subject.patience
+        with trio.move_on_after(limit):
             try:
                 await self._operator.settle_accounts()
             except Gone as gone:
                 raise SelftestFailed(f"the daemon went away: {gone}\n{self._subject.log_tail()}") from gone
             return
-        raise SelftestFailed(f"a repeated request had no reply within {_REPLY_SECONDS:g} s\n{self._subject.log_tail()}")
+        raise SelftestFailed(f"a repeated request had no reply within {limit:g} s\n{self._subject.log_tail()}")
 
     async def _start_in_vain(self) -> None:
         """Start it only to be killed on its way to protection."""
@@ -84,11 +101,11 @@ class Campaign:
         if self._unprotected_seconds is not None:
             self._unprotected_seconds += seconds
 
-    async def _work(self, aim: Aim) -> None:
+    async def _work(self, number: int, aim: Aim) -> None:
         """Let the operator work until the moment of the kill."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._operator.work)
-            await trio.sleep(self._chance.uniform(*_WORK_SECONDS))
+            await self._until_due(number)
             self._operator.watch_for(aim)
             if aim.moment == BURST:
                 nursery.start_soon(self._operator.close_everything)
@@ -118,11 +135,13 @@ class Campaign:
         return evidence
 
     async def _leave(self) -> None:
-        await self._subject.leave_market()
+        await self._subject.leave_market(mends=False)
         await self._subject.stop()
+        self._end()
+
+    def _end(self) -> None:
         evidence = self._look()
-        left = unfinished(evidence)
-        self.report.end(evidence, self._promises, left, restarts=self._subject.starts - 1)
+        self.report.end(evidence, self._promises, unfinished(evidence), restarts=self._subject.starts - 1)
 
 
 def _is_exposed(evidence: Evidence) -> bool:

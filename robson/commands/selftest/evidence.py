@@ -1,4 +1,4 @@
-"""What a daemon's files say while no process uses them: the journal, and the paper venue's account apart from it."""
+"""What the files say after a daemon was killed: its journal, and the venue's own account apart from it."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,9 +59,10 @@ class Evidence:
 class Reader:
     """Reads the files again and again; what was read before is remembered, because events are immutable."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, account: Path | None = None) -> None:
+        """`account` is the venue's own file, the paper venue's in `state` if it is not named."""
         self.journal = state / "robson.db"
-        self.account = state / "paper-account.db"
+        self.account = account or state / "paper-account.db"
         self._events: list[Recorded] = []
         self._folded: dict[str, tuple[Position, int]] = {}
         self._unfoldable: list[str] = []
@@ -115,6 +116,8 @@ class Reader:
             return {}
         connection = _connect(self.account)
         with closing(connection):
+            # One moment of a venue that goes on meanwhile.
+            connection.execute("BEGIN")
             file = AccountFile(connection, self.account)
             venues = {}
             for pair in file.pairs():

@@ -17,8 +17,11 @@ from pathlib import Path
 import trio
 
 from robson.commands.selftest.campaign import Campaign
+from robson.commands.selftest.child import SelftestFailed
+from robson.commands.selftest.counterpart import PaperCounterpart
+from robson.commands.selftest.habits import PAPER
 from robson.commands.selftest.report import Report
-from robson.commands.selftest.subject import Places, SelftestFailed, Subject
+from robson.commands.selftest.subject import Places, Subject
 from robson.domain.codec import encode
 from robson.domain.errors import RobsonError
 from robson.store.seal import forget_seal
@@ -29,6 +32,8 @@ _SIGNALLED = 128
 # 107 less the names of the directory and of the socket.
 _PLACE_BYTES_MAX = 70
 _VIOLATIONS_SHOWN = 20
+# Real time, and a venue that does not answer: everything may take longer by this factor.
+_LIVE_PATIENCE = 4.0
 
 
 def perform(arguments: argparse.Namespace) -> int:
@@ -63,8 +68,8 @@ async def _perform(place: Path | None, seed: str, arguments: argparse.Namespace)
             places = held.enter_context(_places(place, keeping))
             report: Report | None = None
             with told.running:
-                _say(f"robson selftest --kills {arguments.kills} --seed {seed}, on {places.state}")
-                campaign = Campaign(Subject(places, seed), seed, arguments.kills, _progress)
+                _say(f"robson selftest {' '.join(_words(arguments))} --seed {seed}, on {places.state}")
+                campaign = _campaign(places, seed, arguments)
                 began = trio.current_time()
                 report = await campaign.run()
                 report.seconds = trio.current_time() - began
@@ -76,6 +81,33 @@ async def _perform(place: Path | None, seed: str, arguments: argparse.Namespace)
         keeping.always = arguments.keep or not report.passed
         _print(report, as_json=arguments.json)
         return 0 if report.passed else FAILED
+
+
+def _words(arguments: argparse.Namespace) -> Iterator[str]:
+    """What to say to have the same again, but for the seed."""
+    if arguments.live:
+        yield from ("--live", "--lives", str(arguments.lives), "--venue-kills", str(arguments.venue_kills))
+    yield from ("--kills", str(arguments.kills))
+
+
+def _campaign(places: Places, seed: str, arguments: argparse.Namespace) -> Campaign:
+    if not arguments.live:
+        paper = PaperCounterpart(places.state, seed)
+        return Campaign(Subject(places, paper), paper.account, PAPER, seed, arguments.kills, _progress)
+    # The client's library takes a while to import, and only this needs it.
+    from robson.commands.selftest.emulated import EmulatedCounterpart
+    from robson.commands.selftest.rehearsal import Rehearsal
+
+    emulator = EmulatedCounterpart(places.doors, seed)
+    return Rehearsal(
+        Subject(places, emulator, _LIVE_PATIENCE),
+        emulator,
+        seed,
+        lives=arguments.lives,
+        kills=arguments.kills,
+        venue_kills=arguments.venue_kills,
+        progress=_progress,
+    )
 
 
 async def _listen(signals: AsyncIterator[int], told: _Told) -> None:

@@ -9,13 +9,14 @@ from robson.commands.selftest.evidence import Evidence
 from robson.commands.selftest.promises import Promises
 from robson.domain.ids import is_ours
 
-# In this order; the first three are what DESIGN promises, the others what they rest on.
-RULES = ("duplicates", "orphans", "flips", "broken_promises", "gaps", "stop_retreats", "misfolded", "unfinished")
+# In this order; the first three are what DESIGN promises, the next what they rest on, the last what must not be left.
+_LEFT = ("unresolved", "debts_left", "unfinished")
+RULES = ("duplicates", "orphans", "flips", "broken_promises", "gaps", "stop_retreats", "misfolded", *_LEFT)
 
 
 @dataclass(slots=True)
 class Report:
-    """Filled as the test goes on; seconds are real ones."""
+    """Filled as the test goes on; seconds are real ones. `rehearsal` has the figures of a live one by name."""
 
     kills: int = 0
     restarts: int = 0
@@ -29,6 +30,7 @@ class Report:
     time_to_protected: list[float] = field(default_factory=list)
     unprotected: list[float] = field(default_factory=list)
     violations: dict[str, dict[str, None]] = field(default_factory=dict)
+    rehearsal: dict[str, int] = field(default_factory=dict)
     _in_flight: set[str] = field(default_factory=set)
     _in_flight_executed: set[str] = field(default_factory=set)
 
@@ -57,11 +59,11 @@ class Report:
         for rule, violations in findings.items():
             self.violations.setdefault(rule, {}).update(dict.fromkeys(violations))
 
-    def end(self, evidence: Evidence, promises: Promises, unfinished: Sequence[str], *, restarts: int) -> None:
+    def end(self, evidence: Evidence, promises: Promises, left: Mapping[str, Sequence[str]], *, restarts: int) -> None:
         """Take the last look at the files."""
         self.ended = True
         self.restarts = restarts
-        self.found({"unfinished": unfinished})
+        self.found(left)
         self.positions = len(evidence.folded)
         self.orders = sum(is_ours(order.ticket.client_order_id) for v in evidence.venues.values() for order in v.orders)
         self.trades = sum(len(venue.trades) for venue in evidence.venues.values())
@@ -82,9 +84,10 @@ class Report:
             "orders_in_flight": len(self._in_flight),
             "orders_in_flight_executed": len(self._in_flight_executed),
             **{rule: len(self.violations.get(rule, ())) for rule in RULES},
-            "account_flat": "yes" if self.ended and not self.violations.get("unfinished") else "no",
+            "account_flat": "yes" if self.ended and not any(map(self.violations.get, _LEFT)) else "no",
             **_spread("unprotected_seconds", self.unprotected),
             **_spread("time_to_protected", self.time_to_protected, "_seconds"),
+            **self.rehearsal,
         }
 
     def words(self) -> list[str]:

@@ -1,150 +1,117 @@
 """The daemon under test: a real `robson run` that is started, killed and started again."""
 
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
-from robson.commands.demo.processes import calm, own_code
-from robson.commands.selftest.line import Gone, Line, connected
-from robson.protocol.results import HealthResult, HelloResult, PanicResult, StatusResult
+from robson.commands.selftest.child import Child, SelftestFailed
+from robson.commands.selftest.counterpart import Counterpart
+from robson.commands.selftest.line import Declined, Gone, Line, connected
+from robson.protocol.results import CloseResult, HealthResult, HelloResult, PanicResult, StatusResult
 
-# Market seconds per second. The venue's delays below then last some 15 ms, and a clock fence a third of a second.
-SPEED = "50"
-# A slow venue, so that many orders are on their way at any moment; a thin one, so that some execute in part; little
-# money, so that longs borrow, too; and low fees, so that it lasts.
-_SETTINGS = {
-    "ROBSON_PAPER_COLLATERAL": "20000",
-    "ROBSON_PAPER_FEE_RATE": "0.0002",
-    "ROBSON_PAPER_LATENCY_MS": "600",
-    "ROBSON_PAPER_LATENCY_JITTER_MS": "400",
-    "ROBSON_PAPER_PARTIAL_FILL_PROBABILITY": "0.15",
-}
 PROTECTED_SECONDS = 60.0
-STOP_SECONDS = 12.0
 _LOOK_SECONDS = 0.01
-_LOG_LINES = 12
-
-
-class SelftestFailed(Exception):
-    """The test cannot go on; the message says why."""
+_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the daemon under test keeps its state, its socket and its log."""
+    """Where the daemon under test keeps its state, its socket and its log; `doors` has room for other programs."""
 
     state: Path
     socket: Path
     log: Path
 
+    @property
+    def doors(self) -> Path:
+        """A directory for everything that is neither journal nor account."""
+        return self.log.parent
+
 
 class Subject:
     """One state directory and the process that uses it; the process never outlives `running`."""
 
-    def __init__(self, places: Places, seed: str) -> None:
+    def __init__(self, places: Places, counterpart: Counterpart, patience: float = 1.0) -> None:
+        """`patience` stretches the limits on what may take long."""
         self.places = places
-        self.starts = 0
-        self._seed = seed
-        self._environment = {**calm(os.environ), **_SETTINGS, "PYTHONPATH": own_code(os.environ)}
-        self._process: trio.Process | None = None
-        self._started_at = 0.0
+        self._counterpart = counterpart
+        self.patience = patience
+        self._child = Child("run", places.log, counterpart.settings)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+        return self._child.starts
+
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Whatever was started in the block is killed at its end."""
-        try:
-            yield
-        finally:
-            with trio.CancelScope(shield=True):
-                await self.kill()
+        return self._child.running()
 
     async def start(self) -> None:
-        """Start the next process, in a session of its own: a Ctrl-C on the terminal reaches the test alone."""
-        assert self._process is None, "started twice"
-        # Each run has a market and paper luck of its own.
-        feed = ("--feed", "synthetic", "--speed", SPEED, "--seed", f"{self._seed}-{self.starts}")
+        """Start the next process."""
         places = ("--state-dir", str(self.places.state), "--socket", str(self.places.socket))
-        self._started_at = trio.current_time()
-        with self.places.log.open("ab") as log:
-            self._process = await trio.lowlevel.open_process(
-                [sys.executable, "-P", "-m", "robson", "run", *places, *feed, "--log-level", "warning"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                start_new_session=True,
-            )
-        self.starts += 1
+        flags = self._counterpart.flags(self._child.starts)
+        await self._child.start(*places, *flags, "--log-level", "warning")
 
     async def protected(self) -> float:
         """Wait until no stop is unwatched any more; gives the seconds since the process was started."""
-        with trio.move_on_after(PROTECTED_SECONDS):
+        limit = PROTECTED_SECONDS * self.patience
+        with trio.move_on_after(limit):
             while True:
-                self._must_live()
+                self._child.must_live()
                 try:
                     async with connected(self.places.socket) as line:
                         if await _is_protected(line):
-                            return trio.current_time() - self._started_at
+                            return trio.current_time() - self._child.started_at
                 except Gone:
                     pass
                 # Nothing tells of a socket that appears, nor of a recovery that ends.
                 await trio.sleep(_LOOK_SECONDS)
-        raise SelftestFailed(f"stops were not watched within {PROTECTED_SECONDS:g} s of a start:\n{self.log_tail()}")
+        raise SelftestFailed(f"stops were not watched within {limit:g} s of a start:\n{self.log_tail()}")
 
     async def strike(self) -> None:
         """SIGKILL the daemon, which must have lived until then; raises SelftestFailed."""
-        self._must_live()
-        await self.kill()
-
-    async def kill(self) -> None:
-        """SIGKILL, and wait for the end; harmless when nothing runs."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.kill()
-            await process.wait()
+        await self._child.strike()
 
     async def stop(self) -> None:
         """SIGTERM as systemd would; raises SelftestFailed unless it ends in time and with 0."""
-        assert self._process is not None, "not running"
-        self._process.terminate()
-        with trio.move_on_after(STOP_SECONDS):
-            code = await self._process.wait()
-            self._process = None
-            if code == 0:
-                return
-            raise SelftestFailed(f"robson run ended with {code} when told to stop:\n{self.log_tail()}")
-        raise SelftestFailed(f"robson run did not end within {STOP_SECONDS:g} s of SIGTERM:\n{self.log_tail()}")
+        await self._child.stop()
 
-    async def leave_market(self) -> None:
-        """Panic, and wait until nothing is open any more or a person would be needed."""
-        with trio.move_on_after(PROTECTED_SECONDS):
+    async def leave_market(self, *, mends: bool) -> None:
+        """Panic, and wait until nothing is open any more, or only what needs a person.
+
+        `mends`: the person is there, and closes again what has ended in Error.
+        """
+        with trio.move_on_after(PROTECTED_SECONDS * self.patience):
             async with connected(self.places.socket) as line:
                 await line.ask(PanicResult, "panic")
                 while True:
                     status = await line.ask(StatusResult, "status")
                     if all(view.state == "Error" for view in status.positions):
-                        return
+                        if not (mends and status.positions):
+                            return
+                        await self._close_again(view.position_id for view in status.positions)
                     await trio.sleep(_LOOK_SECONDS)
+
+    async def _close_again(self, position_ids: Iterable[str]) -> None:
+        """Close each, as far as it can be; answered at the latest after half a minute."""
+
+        async def close(position_id: str) -> None:
+            async with connected(self.places.socket) as line:
+                with suppress(Declined):
+                    await line.ask(CloseResult, "close", position_id=position_id)
+
+        async with trio.open_nursery() as hands:
+            for position_id in position_ids:
+                hands.start_soon(close, position_id)
+        await trio.sleep(_AGAIN_SECONDS)
 
     def log_tail(self) -> str:
         """The last lines that the daemon wrote."""
-        try:
-            lines = self.places.log.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            lines = []
-        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (it said nothing)"
-
-    def _must_live(self) -> None:
-        assert self._process is not None, "not started"
-        code = self._process.poll()
-        if code is not None:
-            raise SelftestFailed(f"robson run ended with {code} by itself:\n{self.log_tail()}")
+        return self._child.log_tail()
 
 
 async def _is_protected(line: Line) -> bool:

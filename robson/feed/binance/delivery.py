@@ -12,6 +12,7 @@ from robson.domain.market import Tick
 from robson.feed.binance.codec import BookTop
 from robson.feed.binance.history import PAGE, History
 from robson.feed.binance.lane import Lane
+from robson.feed.binance.off_market import PrintFilter
 from robson.ports.feed import Market
 
 # Two connections, each at its own pace, are never further apart than this.
@@ -47,15 +48,36 @@ class Delivery:
         self.give(lane, sequence.take(tick))
         missing = sequence.missing
         if missing is None:
+            lane.glances = None
             return
         if len(missing) > GAP_MOST or sequence.is_full:
             self._give_up(lane, f"{len(missing)} trades are missing from id {missing.start} on")
             return
-        if not lane.filter.doubts(tick):
-            self._market.observe(msgspec.structs.replace(tick, polled=True))
+        self._glance(lane, tick)
         if not lane.is_filling:
             lane.is_filling = True
             self._nursery.start_soon(self._fill, lane)
+
+    def _glance(self, lane: Lane, tick: Tick) -> None:
+        """Show a trade behind a gap; a doubtful one no later than if there was no gap."""
+        now = trio.current_time()
+        assert tick.trade_id is not None, tick
+        lane.came.setdefault(tick.trade_id, now)
+        before = lane.glances.deadline if lane.glances is not None else None
+        glances = lane.glances = lane.glances or lane.filter.fork()
+        self._show(glances.take(tick, now))
+        if glances.deadline is not None and glances.deadline != before:
+            self._nursery.start_soon(self._end_glance, lane, glances, glances.deadline)
+
+    def _show(self, ticks: Iterable[Tick]) -> None:
+        for tick in ticks:
+            self._market.observe(msgspec.structs.replace(tick, polled=True))
+
+    async def _end_glance(self, lane: Lane, glances: PrintFilter, deadline: float) -> None:
+        await trio.sleep_until(deadline)
+        # Once the gap is filled they are in the other filter, with the time at which they came.
+        if lane.is_open and lane.glances is glances:
+            self._show(glances.expire(trio.current_time()))
 
     def take_top(self, lane: Lane, top: BookTop) -> None:
         """Take a state of the book, unless it is older than the last one."""
@@ -88,16 +110,17 @@ class Delivery:
             _log.warning("missed_trades_not_read", symbol=lane.symbol, error=str(error) or "no answer")
             return
         if newest is not None and lane.is_open:
-            self._take(lane, newest)
+            self._take(lane, _backfilled(newest))
 
     def give(self, lane: Lane, ticks: Iterable[Tick]) -> None:
         """Let the market observe what is due, but for what the filter holds back."""
         now = trio.current_time()
         for tick in ticks if lane.is_open else ():
-            held = lane.filter.deadline is not None
-            for believed in lane.filter.take(tick, now):
+            before = lane.filter.deadline
+            came = now if tick.trade_id is None else lane.came.pop(tick.trade_id, now)
+            for believed in lane.filter.take(tick, came):
                 self._market.observe(believed)
-            if lane.filter.deadline is not None and not held:
+            if lane.filter.deadline not in {None, before}:
                 self._nursery.start_soon(self._end_doubt, lane, lane.filter.deadline)
 
     async def _end_doubt(self, lane: Lane, deadline: float) -> None:
@@ -115,6 +138,7 @@ class Delivery:
             with trio.move_on_after(GAP_SECONDS):
                 while (missing := lane.sequence.missing) is not None:
                     self.give(lane, lane.sequence.fill(await self._read(lane.symbol, missing)))
+                lane.glances = None
             if (missing := lane.sequence.missing) is not None:
                 self._give_up(lane, f"{len(missing)} trades from id {missing.start} on could not be read in time")
         finally:
@@ -134,7 +158,7 @@ class Delivery:
                 await trio.sleep(_LAG_SECONDS)
                 continue
             assert page[-1].trade_id is not None
-            found += page
+            found += map(_backfilled, page)
             first = page[-1].trade_id + 1
         return found
 
@@ -142,3 +166,8 @@ class Delivery:
         _log.warning("trades_missing", symbol=lane.symbol, reason=reason)
         self._market.interrupted(lane.symbol, reason)
         self.give(lane, lane.sequence.give_up())
+        lane.glances = None
+
+
+def _backfilled(tick: Tick) -> Tick:
+    return msgspec.structs.replace(tick, backfilled=True)

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 import trio
 
-from robson.domain.errors import RateLimited, Rejected, RuleError, VenueError
+from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.market import Candle, Tick, Trades
 from robson.feed.binance import codec
 from robson.feed.binance.delivery import Delivery
@@ -20,10 +20,9 @@ from robson.feed.binance.streams import Streams
 from robson.feed.binance.watchdog import Watchdog, polled_tick
 from robson.feed.binance.wire import Connect
 from robson.ports.feed import Market
+from robson.venue.binance.errors import UNKNOWN_SYMBOL_CODES
 
 CHECK_SECONDS = 3.0
-# "Invalid symbol", and "Illegal characters found in parameter 'symbol'".
-_UNKNOWN_SYMBOL = frozenset({"-1121", "-1100"})
 
 _log = structlog.get_logger("robson.feed")
 
@@ -78,10 +77,11 @@ class BinanceFeed:
         try:
             async with trio.open_nursery() as nursery:
                 self._market, self._delivery = market, Delivery(self._history, market, nursery)
+                if self._is_book:
+                    # The book has no time of its own; one that a wrong clock gave it would hide the trades since then.
+                    await self._history.exchange_now()
                 nursery.start_soon(self._streams.run)
                 nursery.start_soon(self._watchdog.run, market, self._delivery)
-                if self._is_book:
-                    nursery.start_soon(self._history.keep_time)
         finally:
             self._market = self._delivery = None
 
@@ -146,8 +146,7 @@ class BinanceFeed:
             with trio.fail_after(CHECK_SECONDS):
                 newest = await self._history.newest_trade(lane.symbol)
         except (VenueError, trio.TooSlowError) as error:
-            refused = isinstance(error, Rejected) and not isinstance(error, RateLimited)
-            if refused and isinstance(error, Rejected) and error.code in _UNKNOWN_SYMBOL:
+            if isinstance(error, Rejected) and error.code in UNKNOWN_SYMBOL_CODES:
                 raise RuleError(
                     "unknown_symbol", f"symbol was {lane.symbol!r}, which the exchange does not have"
                 ) from error
@@ -172,13 +171,15 @@ class BinanceFeed:
 
     def _on_frame(self, frame: codec.Frame) -> None:
         delivery = self._delivery
-        match frame:
-            case Tick() if delivery is not None and (lane := self._lanes.get(frame.symbol)) is not None:
-                delivery.take_trade(lane, frame)
-            case codec.BookTop() if delivery is not None and (lane := self._lanes.get(frame.symbol)) is not None:
-                delivery.take_top(lane, frame)
-            case _:
-                pass  # of a symbol that was just given back, or of no use here
+        if delivery is None or not isinstance(frame, codec.BookTop if self._is_book else Tick):
+            return
+        lane = self._lanes.get(frame.symbol)
+        if lane is None:
+            return  # of a symbol that was just given back
+        if isinstance(frame, Tick):
+            delivery.take_trade(lane, frame)
+        else:
+            delivery.take_top(lane, frame)
 
     def _on_change(self, lost: str | None) -> None:
         delivery = self._delivery

@@ -1,7 +1,7 @@
 """What Binance's REST API knows of the past and the present of prices; needs no key."""
 
-import math
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -9,12 +9,17 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from robson.domain.errors import RateLimited, Rejected, Unreachable, VenueError
+from robson.domain.errors import Rejected, Unreachable, VenueError
 from robson.domain.market import Candle, Tick, Trades
 from robson.feed.binance.codec import BookTop, exchange_time, positive, to_stamp
-from robson.feed.binance.rest import Rest
 from robson.feed.candles import combine, merge
-from robson.ports.clock import Clock
+from robson.venue.binance import endpoints
+from robson.venue.binance.client import Client
+from robson.venue.binance.endpoints import Endpoint
+from robson.venue.binance.errors import UNKNOWN_SYMBOL_CODES
+from robson.venue.binance.reading import shaped
+from robson.venue.binance.signing import Parameter
+from robson.venue.binance.weights import Priority
 
 PAGE = 1000
 # Without ids the trades of a gap are read to the end in one go; more than these would take too long.
@@ -22,9 +27,8 @@ TRADES_MOST = 10_000
 # Side by side, so that the candles of a month take a second.
 CANDLE_PAGES_AT_ONCE = 8
 CANDLE_PAGES_MOST = 200
-TIME_IS_GOOD_SECONDS = 1800.0
-TIME_RETRY_SECONDS = 10.0
-_WEIGHT_OF_TIME, _WEIGHT_OF_TRADES, _WEIGHT_OF_KLINES, _WEIGHT_OF_PRICES = 1, 4, 2, 4
+# Whoever waits for prices asks again rather than wait longer.
+REQUEST_SECONDS = 4.0
 _INTERVALS = {
     60: "1m",
     180: "3m",
@@ -42,6 +46,7 @@ _INTERVALS = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = TypeVar("Row")
+Answered = TypeVar("Answered")
 
 
 class _Trade(msgspec.Struct):
@@ -70,27 +75,23 @@ class _Top(msgspec.Struct):
     ask: Decimal = msgspec.field(name="askPrice")
 
 
-class _Time(msgspec.Struct):
-    server_time: int = msgspec.field(name="serverTime")
-
-
 class History:
-    """Requests for prices; all of them raise VenueError as `Rest` does."""
+    """Requests for prices, from the same budgets as all other requests; each raises VenueError as the client does.
 
-    def __init__(self, rest: Rest, clock: Clock) -> None:
-        self._rest = rest
-        self._clock = clock
-        # The exchange's time less the steady clock's reading, when it was last asked, and when that was.
-        self._offset: timedelta | None = None
-        self._offset_at = -math.inf
+    Present prices give way to questions about orders, past ones to present ones, and the candles that a detector begins
+    with to all of these.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def trades_from(self, symbol: str, trade_id: int, limit: int = PAGE) -> Sequence[Tick]:
         """One page of aggregate trades with ids from `trade_id` on, oldest first."""
-        return await self._trades(symbol, {"fromId": str(max(trade_id, 0)), "limit": str(limit)})
+        return await self._trades(symbol, ("fromId", max(trade_id, 0)), ("limit", limit))
 
     async def trades_since(self, symbol: str, at: datetime) -> Sequence[Tick]:
         """The first page of aggregate trades from a moment on, oldest first."""
-        return await self._trades(symbol, {"startTime": str(to_stamp(at)), "limit": str(PAGE)})
+        return await self._trades(symbol, ("startTime", to_stamp(at)), ("limit", PAGE))
 
     async def reaches_before(self, tick: Tick) -> bool:
         """Whether the trade before this one can still be read, or this is the first of all."""
@@ -102,7 +103,7 @@ class History:
 
     async def newest_trade(self, symbol: str) -> Tick | None:
         """The latest aggregate trade."""
-        found = await self._trades(symbol, {"limit": "1"})
+        found = await self._trades(symbol, ("limit", 1))
         return found[-1] if found else None
 
     async def all_trades(self, symbol: str, first: Sequence[Tick]) -> Trades:
@@ -115,16 +116,16 @@ class History:
             found += page
         if len(page) < PAGE:
             return Trades(ticks=tuple(found))
-        return Trades(ticks=tuple(await self._trades(symbol, {"limit": str(PAGE)})), is_whole=False)
+        return Trades(ticks=tuple(await self._trades(symbol, ("limit", PAGE))), is_whole=False)
 
     async def prices(self, symbols: Sequence[str]) -> dict[str, Decimal]:
         """The last price of each symbol; those that the exchange does not know are left out."""
-        rows = await self._of_symbols("/api/v3/ticker/price", symbols, list[_Price])
+        rows = await self._of_symbols(endpoints.LAST_PRICES, symbols, list[_Price])
         return {row.symbol: row.price for row in rows if row.price > 0}
 
     async def tops(self, symbols: Sequence[str]) -> dict[str, BookTop]:
         """The best bid and ask of each symbol, without update ids."""
-        rows = await self._of_symbols("/api/v3/ticker/bookTicker", symbols, list[_Top])
+        rows = await self._of_symbols(endpoints.BOOK_TOPS, symbols, list[_Top])
         return {
             row.symbol: BookTop(symbol=row.symbol, update_id=0, bid=row.bid, ask=row.ask)
             for row in rows
@@ -138,7 +139,8 @@ class History:
         now = await self.exchange_now()
         forming = _floor(now, interval_seconds)
         since = forming - timedelta(seconds=interval_seconds * count)
-        found = combine(await self._candles(symbol, interval_seconds, since, now), interval_seconds)
+        pages = await self._candles(symbol, interval_seconds, since, now, Priority.ENTRY)
+        found = combine(pages, interval_seconds)
         return [candle for candle in found if candle.opened_at < forming][-count:]
 
     async def candles_since(self, symbol: str, interval_seconds: int, since: datetime) -> Sequence[Candle]:
@@ -152,48 +154,30 @@ class History:
         if newest is None or newest.at < since:
             return []
         until = max(await self.exchange_now(), newest.at)
-        return merge(
-            await self._candles(symbol, interval_seconds, _floor(since, interval_seconds), until), interval_seconds
-        )
+        begin = _floor(since, interval_seconds)
+        return merge(await self._candles(symbol, interval_seconds, begin, until, Priority.HISTORY), interval_seconds)
 
     async def exchange_now(self) -> datetime:
-        """The exchange's time; asked anew each half hour, and the machine's own while it cannot be asked."""
-        if self._clock.monotonic() >= self._offset_at + TIME_IS_GOOD_SECONDS:
-            try:
-                await self._measure_offset()
-            except VenueError:
-                if self._offset is None:
-                    return self._clock.now()
+        """The exchange's time, asked anew where it is a guess; the machine's own while it cannot be asked."""
+        if self._client.is_clock_doubtful:
+            with suppress(VenueError), trio.move_on_after(REQUEST_SECONDS):
+                await self._client.read_clock()
         return self.known_now()
-
-    async def keep_time(self) -> None:
-        """Keep `known_now` near the exchange's time until cancelled."""
-        while True:
-            await self.exchange_now()
-            await trio.sleep(TIME_IS_GOOD_SECONDS if self._offset is not None else TIME_RETRY_SECONDS)
 
     def known_now(self) -> datetime:
         """The exchange's time by what was last heard of it; the machine's own before that."""
-        if self._offset is None:
-            return self._clock.now()
-        return _EPOCH + self._offset + timedelta(seconds=self._clock.monotonic())
+        return exchange_time(self._client.timestamp_ms())
 
-    async def _measure_offset(self) -> None:
-        asked_at = self._clock.monotonic()
-        answer = await self._rest.get("/api/v3/time", {}, _Time, _WEIGHT_OF_TIME)
-        answered_at = self._clock.monotonic()
-        middle = timedelta(seconds=(asked_at + answered_at) / 2)
-        self._offset = exchange_time(answer.server_time) - _EPOCH - middle
-        self._offset_at = answered_at
-
-    async def _trades(self, symbol: str, query: dict[str, str]) -> Sequence[Tick]:
-        rows = await self._rest.get("/api/v3/aggTrades", {"symbol": symbol, **query}, list[_Trade], _WEIGHT_OF_TRADES)
+    async def _trades(self, symbol: str, *which: tuple[str, Parameter]) -> Sequence[Tick]:
+        rows = await self._ask(endpoints.PAST_TRADES, [("symbol", symbol), *which], list[_Trade])
         try:
             return [_tick(symbol, row) for row in rows]
         except (ValueError, OverflowError) as error:
             raise Unreachable(f"a trade of {symbol} could not be read: {error}") from error
 
-    async def _candles(self, symbol: str, interval_seconds: int, since: datetime, until: datetime) -> list[Candle]:
+    async def _candles(
+        self, symbol: str, interval_seconds: int, since: datetime, until: datetime, priority: Priority
+    ) -> list[Candle]:
         """Candles of the longest length of which the interval is made."""
         step = next(step for step in reversed(_INTERVALS) if interval_seconds % step == 0)
         page = timedelta(seconds=step * PAGE)
@@ -205,7 +189,7 @@ class History:
         async def read(start: datetime) -> None:
             async with turns:
                 try:
-                    pages[start] = await self._candle_page(symbol, step, start, start + page)
+                    pages[start] = await self._candle_page(symbol, step, start, start + page, priority)
                 except VenueError as error:
                     failures.append(error)
                     nursery.cancel_scope.cancel()
@@ -217,27 +201,40 @@ class History:
             raise failures[0]
         return [candle for start in starts for candle in pages[start]]
 
-    async def _candle_page(self, symbol: str, step: int, start: datetime, end: datetime) -> list[Candle]:
-        query = {"symbol": symbol, "interval": _INTERVALS[step], "limit": str(PAGE)}
-        query |= {"startTime": str(to_stamp(start)), "endTime": str(to_stamp(end) - 1)}
-        rows = await self._rest.get("/api/v3/klines", query, list[_Kline], _WEIGHT_OF_KLINES)
+    async def _candle_page(
+        self, symbol: str, step: int, start: datetime, end: datetime, priority: Priority
+    ) -> list[Candle]:
+        which: list[tuple[str, Parameter]] = [("symbol", symbol), ("interval", _INTERVALS[step]), ("limit", PAGE)]
+        which += [("startTime", to_stamp(start)), ("endTime", to_stamp(end) - 1)]
+        rows = await self._ask(endpoints.CANDLES, which, list[_Kline], priority)
         try:
             return [_candle(symbol, step, row) for row in rows]
         except (ValueError, OverflowError) as error:
             raise Unreachable(f"a candle of {symbol} could not be read: {error}") from error
 
-    async def _of_symbols(self, path: str, symbols: Sequence[str], kind: type[list[Row]]) -> list[Row]:
+    async def _of_symbols(self, endpoint: Endpoint, symbols: Sequence[str], kind: type[list[Row]]) -> list[Row]:
         names = msgspec.json.encode(sorted(symbols)).decode()
         try:
-            return await self._rest.get(path, {"symbols": names}, kind, _WEIGHT_OF_PRICES)
-        except RateLimited:
-            raise
-        except Rejected:
+            return await self._ask(endpoint, [("symbols", names)], kind, Priority.PRICES)
+        except Rejected as error:
+            if error.code not in UNKNOWN_SYMBOL_CODES:
+                raise
             # One that the exchange no longer has must not hide the prices of the others.
             found: list[Row] = []
             for symbol in sorted(symbols) if len(symbols) > 1 else ():
-                found += await self._of_symbols(path, [symbol], kind)
+                found += await self._of_symbols(endpoint, [symbol], kind)
             return found
+
+    async def _ask(
+        self,
+        endpoint: Endpoint,
+        which: list[tuple[str, Parameter]],
+        kind: type[Answered],
+        priority: Priority = Priority.HISTORY,
+    ) -> Answered:
+        with trio.move_on_after(REQUEST_SECONDS):
+            return await self._client.call(endpoint, which, lambda document: shaped(document, kind), priority=priority)
+        raise Unreachable(f"GET {endpoint.path} was not answered within {REQUEST_SECONDS:g} s")
 
 
 def _tick(symbol: str, row: _Trade) -> Tick:

@@ -19,6 +19,9 @@ class Lane:
         self.event_at = now
         self.sequence = TradeSequence()
         self.filter = PrintFilter(doubt)
+        # Of the trades behind a gap: when they came, and what may be shown of them before the gap is filled.
+        self.came: dict[int, float] = {}
+        self.glances: PrintFilter | None = None
         self.is_open = True
         self.is_filling = False
         # Whether the market was told that prices are late or lost, and the stream has told nothing since.

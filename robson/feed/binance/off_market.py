@@ -62,8 +62,8 @@ class PrintFilter:
         if not self._held and self._trusts_until is not None and now < self._trusts_until:
             self._believed = tick.price
             return (tick,)
-        if not self._held:
-            self._since = now
+        # One that was read later may be older than one that came before it: no print waits longer than its own time.
+        self._since = min(now, self._since) if self._held else now
         self._held.append(tick)
         if len(self._held) >= self._doubt.ticks or now >= self._since + self._doubt.seconds:
             return self._believe()
@@ -74,9 +74,12 @@ class PrintFilter:
         deadline = self.deadline
         return self._believe() if deadline is not None and now >= deadline else ()
 
-    def doubts(self, tick: Tick) -> bool:
-        """Whether a print would be held back now."""
-        return bool(self._share) and self._is_far(tick.price)
+    def fork(self) -> "PrintFilter":
+        """Another filter that stands where this one does."""
+        other = PrintFilter(self._doubt)
+        other._believed, other._trusts_until = self._believed, self._trusts_until
+        other._held, other._since = list(self._held), self._since
+        return other
 
     def _believe(self) -> Sequence[Tick]:
         held, self._held = self._held, []

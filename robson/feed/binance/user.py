@@ -13,13 +13,12 @@ import structlog
 import trio
 
 from robson.domain.errors import RobsonError, VenueError
-from robson.domain.values import Value
 from robson.feed.binance import user_codec
 from robson.feed.binance.codec import MalformedFrame, RequestRefused, ServerShutdown
 from robson.feed.binance.connection import Connection, Part, Succession, pause_seconds
 from robson.feed.binance.user_codec import OrderNews, Subscribed, Terminated
 from robson.feed.binance.wire import Connect, Socket
-from robson.ports.clock import Clock
+from robson.venue.binance.listen_token import ListenToken
 
 REQUEST_SECONDS = 10.0
 # A subscription is renewed so long before its end, or earlier where it is short.
@@ -35,22 +34,14 @@ REPORTS_REMEMBERED = 10_000
 _log = structlog.get_logger("robson.feed")
 
 
-class ListenToken(Value):
-    """What subscribes to one isolated account's events, until `expires_at` by the exchange's clock."""
-
-    token: str
-    expires_at: datetime | None = None
-
-    def __repr__(self) -> str:
-        """Without the token: it opens somebody's account to whoever reads it in a log."""
-        return f"ListenToken(expires_at={self.expires_at!r})"
-
-
 class Tokens(Protocol):
     """Where tokens come from."""
 
     async def listen_token(self, symbol: str) -> ListenToken:
         """A fresh token for the isolated account of a pair; raises VenueError."""
+
+    def now(self) -> datetime:
+        """The exchange's clock, by which tokens end."""
 
 
 class _Unsubscribed(RobsonError):
@@ -64,7 +55,6 @@ class UserStream:
         self,
         url: str,
         tokens: Tokens,
-        clock: Clock,
         hint: Callable[[str], None],
         *,
         connect: Connect,
@@ -72,7 +62,6 @@ class UserStream:
     ) -> None:
         self._url = url
         self._tokens = tokens
-        self._clock = clock
         self._hint = hint
         self._connect = connect
         self._random = random
@@ -108,7 +97,7 @@ class UserStream:
             line.look_again()
 
     def _line(self) -> Connection:
-        line = _UserLine(self._url, self._connect, self._symbols, self._tokens, self._clock, self._take, self._random)
+        line = _UserLine(self._url, self._connect, self._symbols, self._tokens, self._take, self._random)
         self._lines = [*(one for one in self._lines if not one.is_over), line]
         return line
 
@@ -134,7 +123,6 @@ class _UserLine(Connection):
         connect: Connect,
         symbols: set[str],
         tokens: Tokens,
-        clock: Clock,
         on_news: Callable[[OrderNews], None],
         random: Callable[[], float],
     ) -> None:
@@ -142,7 +130,6 @@ class _UserLine(Connection):
         self.subscribed: dict[str, int | None] = {}
         self._symbols = symbols
         self._tokens = tokens
-        self._clock = clock
         self._on_news = on_news
         self._random = random
         self._tried: set[str] = set()
@@ -187,6 +174,7 @@ class _UserLine(Connection):
         # Without a number it may be any of them: asking again for one that still stands only prolongs it.
         for symbol, number in list(self.subscribed.items()):
             if subscription_id is None or number in {None, subscription_id}:
+                del self.subscribed[symbol]
                 self._ended[symbol].set()
 
     async def _keep_all(self, socket: Socket) -> None:
@@ -220,7 +208,7 @@ class _UserLine(Connection):
                 rest = pause_seconds(failures, self._random())
             else:
                 failures = 0
-                life = (expires_at - self._clock.now()).total_seconds() if expires_at is not None else LIFE_SECONDS
+                life = (expires_at - self._tokens.now()).total_seconds() if expires_at is not None else LIFE_SECONDS
                 life = max(life, LIFE_LEAST_SECONDS)
                 rest = life - min(RENEW_SECONDS, life * RENEW_SHARE)
             self._tried.add(symbol)
@@ -244,7 +232,10 @@ class _UserLine(Connection):
         finally:
             del self._answers[request_id]
         if isinstance(answer, RequestRefused):
-            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {answer.message}")
+            said = answer.message.replace(token.token, "(hidden)")
+            raise _Unsubscribed(f"the exchange refused it with {answer.code}: {said}")
+        if symbol not in self.subscribed:
+            _log.info("user_events_subscribed", symbol=symbol)
         self.subscribed[symbol] = answer.subscription_id
         ends = [at for at in (token.expires_at, answer.expires_at) if at is not None]
         return min(ends) if ends else None

@@ -16,9 +16,11 @@ from robson import __version__
 from robson.domain.errors import Banned, Fatal, RateLimited, VenueError
 from robson.ports.clock import Clock
 from robson.venue.binance import codec, endpoints, errors
+from robson.venue.binance.connections import exchanged, open_connections, said
 from robson.venue.binance.credentials import Credentials
 from robson.venue.binance.endpoints import Endpoint, Security
 from robson.venue.binance.errors import Answer, Kind
+from robson.venue.binance.hiding import MASK, masked, signature_of
 from robson.venue.binance.reading import Malformed, document_of
 from robson.venue.binance.server_clock import ServerClock
 from robson.venue.binance.signing import Parameter, encode, signed
@@ -34,8 +36,6 @@ CONNECT_SECONDS = 4.0
 # An exit that was refused for its timestamp must not wait long for the next try.
 MEND_SECONDS = 1.0
 RECEIVE_WINDOW_MS = 5_000
-# A connection that idles longer than this may be dropped on the way without a word.
-_KEEP_ALIVE_SECONDS = 30.0
 # From here on a byte of the request may have left.
 _FIRST_BYTE = ".send_request_headers.started"
 _HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
@@ -50,8 +50,15 @@ class Client:
     """
 
     def __init__(
-        self, rest_url: str, credentials: Credentials | None, clock: Clock, *, tls: ssl.SSLContext | None = None
+        self,
+        rest_url: str,
+        credentials: Credentials | None,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        """Without credentials only what needs no signature can be asked; `transport` takes the place of sockets."""
         self._base = httpx.URL(rest_url.rstrip("/"))
         self._credentials = credentials
         self._clock = clock
@@ -61,8 +68,8 @@ class Client:
             # Reading the list of authorities takes a while; a plain address does without.
             is_plain = self._base.scheme == "http"
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else httpx.create_ssl_context(trust_env=False)
-        self._reads = _open(tls, connections=40)
-        self._writes = _open(tls, connections=100)
+        self._reads = open_connections(tls, transport, connections=40)
+        self._writes = open_connections(tls, transport, connections=100)
         self.clock_doubted = trio.Event()
         self.traffic = Traffic(clock, self._budgets, self._server_clock)
         # httpx logs each URL, signature and all, and httpcore each header.
@@ -75,16 +82,25 @@ class Client:
         await self._writes.aclose()
 
     @property
+    def address(self) -> str:
+        """Whom it asks."""
+        return str(self._base)
+
+    @property
     def server_clock(self) -> ServerClock:
         """What is known of the venue's clock."""
         return self._server_clock
 
     def timestamp_ms(self) -> int:
         """The venue's clock as last known, milliseconds since the epoch."""
-        monotonic, wall = self._clock.monotonic(), self._clock.now()
-        if self._server_clock.needs_reading(monotonic, wall):
+        if self.is_clock_doubtful:
             self.clock_doubted.set()
-        return self._server_clock.now_ms(monotonic, wall)
+        return self._venue_ms()
+
+    @property
+    def is_clock_doubtful(self) -> bool:
+        """Whether timestamps are guesses until the venue's clock is read."""
+        return self._server_clock.needs_reading(self._clock.monotonic(), self._clock.now())
 
     async def read_clock(self) -> int:
         """Ask the venue for its time; the round trip is measured from the first byte on."""
@@ -205,13 +221,14 @@ class Client:
         answer, failure = None, f"no answer within {deadline:g} s"
         try:
             with trio.move_on_after(deadline):
-                answer = await _exchanged(self._writes if endpoint.is_write else self._reads, request)
+                answer = await exchanged(self._writes if endpoint.is_write else self._reads, request)
         except Exception as error:  # noqa: BLE001  whatever failed: what counts is whether a byte has left
-            failure = _said(error)
+            failure = said(error)
         if answer is None:
             # Raised here and not above: a chained error of httpx would carry the request, and with it the key.
-            raise errors.no_answer(kind, self._without_key(failure), sent=bool(sent_at))
-        return msgspec.structs.replace(answer, body=self._without_key_in(answer.body))
+            said_why = self._masked(failure.encode(), query).decode("utf-8", "replace")
+            raise errors.no_answer(kind, said_why, sent=bool(sent_at))
+        return msgspec.structs.replace(answer, body=self._masked(answer.body, query))
 
     def _request(
         self, endpoint: Endpoint, query: bytes, trace: Callable[..., Any], connect_seconds: float
@@ -247,45 +264,11 @@ class Client:
             },
         )
 
-    def _without_key(self, text: str) -> str:
-        return self._without_key_in(text.encode()).decode("utf-8", "replace")
-
-    def _without_key_in(self, content: bytes) -> bytes:
+    def _masked(self, content: bytes, query: bytes) -> bytes:
         """A server may echo what it was sent."""
-        if self._credentials is None or self._credentials.api_key.reveal() not in content:
+        if self._credentials is None:
             return content
-        return content.replace(self._credentials.api_key.reveal(), b"(hidden)")
-
-
-def _open(tls: ssl.SSLContext, *, connections: int) -> httpx.AsyncClient:
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE_SECONDS
-    )
-    # Each request brings its own limits, and a cancel scope bounds the whole of it.
-    timeout = httpx.Timeout(None)
-    return httpx.AsyncClient(verify=tls, limits=limits, trust_env=False, follow_redirects=False, timeout=timeout)
-
-
-async def _exchanged(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
-    """The whole answer, its bytes as they came."""
-    response = await client.send(request, stream=True)
-    try:
-        body = b"".join([part async for part in response.aiter_raw()])
-    finally:
-        await response.aclose()
-    return Answer(
-        status=response.status_code,
-        headers={name.lower(): value for name, value in response.headers.items()},
-        body=body,
-    )
-
-
-def _said(error: BaseException) -> str:
-    """What failed, in words: httpx leaves them to the error beneath (a certificate that is not trusted)."""
-    beneath: BaseException | None = error
-    while beneath is not None and not str(beneath):
-        beneath = beneath.__cause__ or beneath.__context__
-    return f"{type(error).__name__}: {beneath}" if beneath is not None else type(error).__name__
+        return masked(content, (self._credentials.api_key.reveal(), signature_of(query)))
 
 
 def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> T:
@@ -293,5 +276,7 @@ def _decoded(endpoint: Endpoint, answer: Answer, decode: Callable[[Any], T]) -> 
         return decode(document_of(answer.body))
     except Malformed as error:
         why = str(error)
+    if endpoint.is_secret:
+        why, answer = "its content is secret", msgspec.structs.replace(answer, body=MASK)
     kind = Kind.WRITE if endpoint.is_write else Kind.READ
     raise errors.undecodable(kind, answer, why)

@@ -39,17 +39,18 @@ class Security(Enum):
 
 
 class Endpoint(Value):
-    """One endpoint; `weight` is an ordinary call's."""
+    """One endpoint; `weight` is an ordinary call's, `is_secret` says that nobody may read its answer."""
 
     method: str
     path: str
     limit: Limit
     weight: int
     security: Security = Security.SIGNED
+    is_secret: bool = False
 
     @property
     def is_write(self) -> bool:
-        """Whether a call of it moves money."""
+        """Whether a call of it changes something at the exchange: it is sent once, as a form."""
         return self.method != "GET"
 
     @property
@@ -64,6 +65,10 @@ BORROWING_ORDER_WEIGHT = 1_500
 SERVER_TIME = Endpoint(method="GET", path="/api/v3/time", limit=Limit.API, weight=1, security=Security.NONE)
 EXCHANGE_RULES = Endpoint(method="GET", path="/api/v3/exchangeInfo", limit=Limit.API, weight=20, security=Security.NONE)
 LAST_PRICE = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=2, security=Security.NONE)
+LAST_PRICES = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=4, security=Security.NONE)
+BOOK_TOPS = Endpoint(method="GET", path="/api/v3/ticker/bookTicker", limit=Limit.API, weight=4, security=Security.NONE)
+PAST_TRADES = Endpoint(method="GET", path="/api/v3/aggTrades", limit=Limit.API, weight=4, security=Security.NONE)
+CANDLES = Endpoint(method="GET", path="/api/v3/klines", limit=Limit.API, weight=2, security=Security.NONE)
 COMMISSION = Endpoint(method="GET", path="/api/v3/account/commission", limit=Limit.API, weight=20)
 
 PLACE_ORDER = Endpoint(method="POST", path="/sapi/v1/margin/order", limit=Limit.UID, weight=6)
@@ -87,3 +92,6 @@ INDEX_PRICE = Endpoint(
     method="GET", path="/sapi/v1/margin/priceIndex", limit=Limit.IP, weight=10, security=Security.KEY
 )
 KEY_PERMISSIONS = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions", limit=Limit.IP, weight=1)
+BNB_BURN = Endpoint(method="GET", path="/sapi/v1/bnbBurn", limit=Limit.IP, weight=1)
+# Its answer is a secret: whoever has the token hears the account's events.
+LISTEN_TOKEN = Endpoint(method="POST", path="/sapi/v1/userListenToken", limit=Limit.UID, weight=1, is_secret=True)

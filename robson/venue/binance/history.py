@@ -14,6 +14,7 @@ from robson.venue.binance.signing import Parameter
 from robson.venue.ledger.units import to_ms
 
 T = TypeVar("T")
+R = TypeVar("R", Trade, OrderReport)
 
 TRADES_PER_PAGE = 1_000
 ORDERS_PER_PAGE = 500
@@ -41,7 +42,9 @@ class History:
         """Our executions that meet every given condition, oldest first; the latest page without any condition."""
         of_order: list[tuple[str, Parameter]] = [] if venue_order_id is None else [("orderId", venue_order_id)]
         if venue_order_id is None and from_id is None and since is not None:
-            found = await self._first_page(symbol, since, TRADES_REACH_MS, self._trades_page)
+            found = await self._first_page(
+                symbol, since, TRADES_REACH_MS, TRADES_PER_PAGE, self._trades_page, lambda trade: trade.trade_id
+            )
             if found:
                 after = max(trade.trade_id for trade in found) + 1
                 found += await self._trades_on(symbol, [], await self._trades_page(symbol, [("fromId", after)]))
@@ -60,7 +63,9 @@ class History:
 
     async def orders(self, symbol: str, since: datetime) -> Sequence[OrderReport]:
         """All orders placed since a time, oldest first."""
-        page = await self._first_page(symbol, since, ORDERS_REACH_MS, self._orders_page)
+        page = await self._first_page(
+            symbol, since, ORDERS_REACH_MS, ORDERS_PER_PAGE, self._orders_page, lambda order: int(order.venue_order_id)
+        )
         by_id: dict[int, OrderReport] = {}
         while page:
             new = {int(order.venue_order_id): order for order in page if int(order.venue_order_id) not in by_id}
@@ -112,16 +117,26 @@ class History:
         symbol: str,
         since: datetime,
         reach_ms: int,
-        page_of: Callable[[str, list[tuple[str, Parameter]]], Awaitable[list[T]]],
-    ) -> list[T]:
+        per_page: int,
+        page_of: Callable[[str, list[tuple[str, Parameter]]], Awaitable[list[R]]],
+        id_of: Callable[[R], int],
+    ) -> list[R]:
         """The earliest page since a time that holds something, searched day by day."""
         now = self._client.timestamp_ms()
         start = max(to_ms(since), now - reach_ms)
         while True:
             page = await page_of(symbol, [("startTime", start), ("endTime", start + DAY_MS - 1)])
+            if page or start + DAY_MS > now:
+                break
             start += DAY_MS
-            if page or start > now:
-                return page
+        # Whether a full page is the span's beginning or its end is documented nowhere: look before it.
+        while len(page) >= per_page:
+            first = min(page, key=id_of)
+            earlier = await page_of(symbol, [("startTime", start), ("endTime", to_ms(first.at))])
+            if min(map(id_of, earlier), default=id_of(first)) >= id_of(first):
+                break
+            page = earlier
+        return page
 
     async def _records(
         self,
@@ -151,4 +166,5 @@ class History:
                     break
                 page += 1
             start = until + 1
-        return list(found.values())
+        # Each list comes newest first: those of one moment are told in the order in which they happened.
+        return list(reversed(found.values()))

@@ -31,12 +31,28 @@ async def open_binance(
     Does not wait for the exchange: one that is out of reach is tried again, and its venue raises Unreachable. Without
     credentials only public prices and filters can be asked for. Raises ConfigurationError for an address that is none.
     """
+    async with keep(make_client(settings, credentials, clock, tls=tls)) as client:
+        yield BinanceVenue(client, clock)
+
+
+def make_client(
+    settings: Binance, credentials: Credentials | None, clock: Clock, *, tls: ssl.SSLContext | None = None
+) -> Client:
+    """The process's one client of the exchange: one address has one budget, whatever the requests are for.
+
+    It is to be kept (`keep`) while it is used. Raises ConfigurationError for an address that is none.
+    """
     check_rest_url(settings.rest_url)
-    client = Client(settings.rest_url, credentials, clock, tls=tls)
+    return Client(settings.rest_url, credentials, clock, tls=tls)
+
+
+@asynccontextmanager
+async def keep(client: Client) -> AsyncIterator[Client]:
+    """Keep a client's clock fresh until the block ends; then its connections are closed."""
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_keep_clock, client)
-            yield BinanceVenue(client, clock)
+            yield client
             nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from robson.domain.values import OrderSide
+
+T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS_MOST = 60
@@ -26,6 +28,14 @@ def document_of(body: bytes) -> Any:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
         raise Malformed(f"not JSON: {error}") from None
+
+
+def shaped(document: Any, kind: type[T]) -> T:
+    """The document as a type that msgspec knows, numbers as text and the reverse; Malformed when it is none."""
+    try:
+        return msgspec.convert(document, kind, strict=False)
+    except (msgspec.ValidationError, InvalidOperation) as error:
+        raise Malformed(f"not what was asked for: {error}") from None
 
 
 class Fields:

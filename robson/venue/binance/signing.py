@@ -8,12 +8,15 @@ from hashlib import sha256
 from typing import Protocol
 from urllib.parse import quote
 
-from robson.domain.errors import ConfigurationError
+from robson.domain.errors import ConfigurationError, Rejected
 from robson.domain.values import PLAIN_DECIMAL, plain
 from robson.venue.binance.secret import Secret
 
 Parameter = str | int | Decimal
 Parameters = Iterable[tuple[str, Parameter]]
+
+# The code with which the exchange refuses characters that a parameter may not hold.
+UNWRITABLE = "-1100"
 
 
 class Signer(Protocol):
@@ -65,12 +68,14 @@ class Ed25519Signer:
 def text_of(value: Parameter) -> str:
     """A parameter's value as the venue reads it; decimals in plain digits.
 
-    Raises ValueError for a number that has no such form (more than twenty digits on a side, negative, not finite).
+    Raises Rejected for a number that has no such form (more than twenty digits on a side, negative, not finite).
     """
     if isinstance(value, Decimal):
         text = plain(value) if value.is_finite() else str(value)
         if not PLAIN_DECIMAL.fullmatch(text):
-            raise ValueError(f"the amount was {text}, which the venue's decimal format cannot hold")
+            raise Rejected(
+                UNWRITABLE, f"the amount was {text}, which the venue's decimal format cannot hold; nothing was sent"
+            )
         return text
     return str(value)
 

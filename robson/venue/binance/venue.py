@@ -8,22 +8,24 @@ from typing import Any, ClassVar
 import msgspec
 import structlog
 
-from robson.domain.account import InterestCharge, Liquidation, PairAccount, PairTerms, Trade
-from robson.domain.errors import RateLimited, Rejected, VenueError
+from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
+from robson.domain.errors import Fatal, Rejected, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import Role
+from robson.domain.values import Role, Side
 from robson.ports.clock import Clock
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.binance import codec, endpoints, errors, lending
 from robson.venue.binance.client import Client
-from robson.venue.binance.filters import PairRules, pair_rules
+from robson.venue.binance.credit import read_credit
+from robson.venue.binance.filters import PairRules
 from robson.venue.binance.history import History
 from robson.venue.binance.lending import Borrowable, KeyPermissions, ListedPair, LoanRecord
+from robson.venue.binance.rule_book import RuleBook
+from robson.venue.binance.shared import Shared
 from robson.venue.binance.signing import Parameter, text_of
+from robson.venue.binance.terms import Terms
 from robson.venue.binance.weights import Priority
 
-# Tiers, rates and fees change rarely, and an exit that reads them must not wait for that.
-TERMS_KEPT_SECONDS = 300.0
 PAIRS_KEPT_SECONDS = 3600.0
 NO_ACCOUNT = ("-11001", "Isolated margin account does not exist.")
 
@@ -43,10 +45,12 @@ class BinanceVenue:
         self.client = client
         self._clock = clock
         self._history = History(client)
+        self._rule_book = RuleBook(client)
         self._rules: dict[str, PairRules] = {}
-        self._terms: dict[str, tuple[float, PairTerms]] = {}
-        self._fees: dict[str, Decimal] = {}
         self._pairs: tuple[float, dict[str, ListedPair]] | None = None
+        # After a start every position asks at once, and the answers are their pair's.
+        self._shared = Shared()
+        self._terms = Terms(client, clock, self._shared, self.known_rules)
 
     def timestamp_ms(self) -> int:
         """The venue's clock as last known, never ahead of it; milliseconds since the epoch."""
@@ -58,6 +62,9 @@ class BinanceVenue:
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters for market orders; Rejected `unknown_symbol` when the exchange does not list it."""
+        return await self._shared.ask(("instrument", symbol), lambda: self._instrument(symbol))
+
+    async def _instrument(self, symbol: str) -> Instrument:
         rules = await self.pair_rules(symbol)
         instrument = rules.instrument
         if rules.maximum_notional > 0:
@@ -70,40 +77,19 @@ class BinanceVenue:
 
     async def pair_rules(self, symbol: str) -> PairRules:
         """All that exchangeInfo says of a pair; Rejected `unknown_symbol` when it does not list it."""
-        try:
-            rules = await self.client.call(
-                endpoints.EXCHANGE_RULES, [("symbol", symbol)], lambda document: pair_rules(document, symbol)
-            )
-        except Rejected as error:
-            if error.code in errors.UNKNOWN_SYMBOL_CODES:
-                raise Rejected("unknown_symbol", f"{symbol}: {error.text}") from error
-            raise
-        if rules is None:
-            raise Rejected("unknown_symbol", f"{symbol} is not listed")
+        rules = await self._rule_book.read(symbol)
         if rules.unknown_filters and symbol not in self._rules:
             _log.warning("unknown_filters", symbol=symbol, filters=rules.unknown_filters)
         self._rules[symbol] = rules
         return rules
 
-    async def terms(self, symbol: str) -> PairTerms:
-        """Tier, fee and interest rates of the pair for this account; at most five minutes old while they can be read.
+    async def known_rules(self, symbol: str) -> PairRules:
+        """The same as last read: what does not change with the market."""
+        return self._rules.get(symbol) or await self.pair_rules(symbol)
 
-        They are those of the lowest tier: beyond its debts the exchange lends less per collateral. When they cannot be
-        read, the last known ones hold; without those the error is raised.
-        """
-        known = self._terms.get(symbol)
-        now = self._clock.monotonic()
-        if known is not None and now - known[0] < TERMS_KEPT_SECONDS:
-            return known[1]
-        try:
-            terms = await self._read_terms(symbol)
-        except VenueError as error:
-            if known is None:
-                raise
-            _log.warning("terms_not_read", symbol=symbol, age_seconds=now - known[0], error=str(error))
-            return known[1]
-        self._terms[symbol] = (now, terms)
-        return terms
+    async def terms(self, symbol: str) -> PairTerms:
+        """Tier, fee and interest rates of the pair for this account; at most five minutes old while that can be."""
+        return await self._terms.of(symbol)
 
     async def account(self, symbol: str) -> PairAccount:
         """The pair's isolated account, freshly read; Rejected -11001 when there is none."""
@@ -117,6 +103,10 @@ class BinanceVenue:
     async def price(self, symbol: str) -> Decimal:
         """The last price (quote per base)."""
         return await self.client.call(endpoints.LAST_PRICE, [("symbol", symbol)], codec.price)
+
+    async def credit(self, symbol: str, side: Side) -> Credit:
+        """What an entry of this side may borrow now, and the index price, asked side by side."""
+        return await read_credit(self, symbol, side)
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Send a market order once: an entry borrows what it lacks, an exit repays with what it receives."""
@@ -220,13 +210,16 @@ class BinanceVenue:
 
     async def tiers(self, symbol: str) -> Sequence[lending.Tier]:
         """The pair's tiers, lowest debts first."""
-        return await self.client.call(endpoints.TIERS, [("symbol", symbol)], lending.tiers)
+        return await self._terms.tiers(symbol)
 
     async def pairs(self) -> dict[str, ListedPair]:
         """The pairs of isolated margin by symbol; at most an hour old."""
         now = self._clock.monotonic()
         if self._pairs is None or now - self._pairs[0] >= PAIRS_KEPT_SECONDS:
-            self._pairs = (now, await self.client.call(endpoints.PAIRS, [], lending.listed_pairs))
+            listed = await self._shared.ask(
+                "pairs", lambda: self.client.call(endpoints.PAIRS, [], lending.listed_pairs)
+            )
+            self._pairs = (now, listed)
         return self._pairs[1]
 
     async def key_permissions(self) -> KeyPermissions:
@@ -234,6 +227,12 @@ class BinanceVenue:
         return await self.client.call(
             endpoints.KEY_PERMISSIONS, [], lending.key_permissions, priority=Priority.BOOKKEEPING
         )
+
+    async def admit(self) -> None:
+        """Return if the exchange would take our orders; Fatal when the key is not accepted or may not trade margin."""
+        allowed = await self.key_permissions()
+        if allowed.reads is False or allowed.trades_margin is False or allowed.trades_spot_and_margin is False:
+            raise Fatal("permissions", "the API key may not read, borrow or trade on margin: allow all three")
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -258,27 +257,6 @@ class BinanceVenue:
             return None
         unlisted = ListedPair(symbol=symbol, base="", quote="", tradable=False)
         return pairs.get(symbol, unlisted)
-
-    async def _read_terms(self, symbol: str) -> PairTerms:
-        rules = self._rules.get(symbol) or await self.pair_rules(symbol)
-        tiers = await self.tiers(symbol)
-        rates = await self.client.call(
-            endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)
-        )
-        instrument = rules.instrument
-        return lending.pair_terms(tiers[0], rates, await self._fee_rate(symbol), instrument.base, instrument.quote)
-
-    async def _fee_rate(self, symbol: str) -> Decimal | None:
-        """None when the endpoint is missing: the usual rate is assumed then."""
-        try:
-            self._fees[symbol] = await self.client.call(
-                endpoints.COMMISSION, [("symbol", symbol)], lending.taker_fee_rate
-            )
-        except RateLimited:
-            raise
-        except VenueError as error:
-            _log.warning("fee_rate_not_read", symbol=symbol, error=str(error))
-        return self._fees.get(symbol)
 
 
 def _taken(document: Any) -> None:

@@ -6,7 +6,7 @@ Sans-io: the caller says what time it is (the venue's clock, milliseconds) and w
 from collections.abc import Mapping
 from enum import IntEnum
 
-from robson.domain.errors import Banned, RateLimited
+from robson.domain.errors import OWN_BUDGET, Banned, RateLimited
 from robson.venue.binance.endpoints import Endpoint, Limit
 
 MS_PER_MINUTE = 60_000
@@ -17,12 +17,23 @@ class Priority(IntEnum):
 
     BOOKKEEPING = 0
     ENTRY = 1
-    QUERY = 2
-    EXIT = 3
+    HISTORY = 2
+    PRICES = 3
+    QUERY = 4
+    EXIT = 5
 
 
 # The share of each budget (percent) that requests of a priority may fill, all that was used by others included.
-_SHARE_PERCENT = {Priority.BOOKKEEPING: 40, Priority.ENTRY: 60, Priority.QUERY: 85, Priority.EXIT: 98}
+_SHARE_PERCENT = {
+    Priority.BOOKKEEPING: 40,
+    Priority.ENTRY: 60,
+    Priority.HISTORY: 70,
+    Priority.PRICES: 78,
+    Priority.QUERY: 85,
+    Priority.EXIT: 98,
+}
+# How long prices are not asked for after a firewall has answered: one may guard a stop, and one a second prolongs it.
+SHUNNED_PRICES_SECONDS = 15.0
 
 
 class Budgets:
@@ -48,7 +59,7 @@ class Budgets:
         share = endpoint.limit.per_minute * _SHARE_PERCENT[priority] // 100
         if used + weight > share:
             raise RateLimited(
-                "budget",
+                OWN_BUDGET,
                 f"{endpoint.bucket} had {used} of {share} weight a minute used, {weight} more was needed",
                 retry_after_seconds=((minute + 1) * MS_PER_MINUTE - now_ms) / 1000,
             )
@@ -76,6 +87,8 @@ class Budgets:
     def shun(self, refusal: RateLimited, now_ms: int) -> None:
         """A firewall answered: only what protects a position goes on, and finds out whether it still answers."""
         self._stop(refusal, now_ms + int(refusal.retry_after_seconds * 1000), Priority.ENTRY)
+        soon = min(refusal.retry_after_seconds, SHUNNED_PRICES_SECONDS)
+        self._stop(refusal, now_ms + int(soon * 1000), Priority.PRICES)
 
     def used(self, endpoint: Endpoint, now_ms: int) -> int:
         """The weight used of an endpoint's budget in the present minute."""

@@ -5,16 +5,34 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import trio
 
+from robson.daemon.readings import journal_result
 from robson.domain.errors import RuleError
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
+from robson.ports.journal import JournalSize
+from robson.protocol import oversight
+from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower, Ticket
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SIZE = JournalSize(
+    events=0,
+    oldest_seq=1,
+    last_seq=0,
+    positions=0,
+    open_positions=0,
+    orders=0,
+    open_orders=0,
+    fills=0,
+    replies=0,
+    archives=0,
+    size=4096,
+)
 
 
 class StillClock:
@@ -40,6 +58,8 @@ class FakeOperations:
         self.refusal: Exception | None = None
         self.refusal_after_commit: Exception | None = None
         self.latched = False
+        self.paused = False
+        self.prices = {"BTCUSDT": "95010.1"}
         self.oldest = 1
         self.ready = True
         self.close_begun = trio.Event()
@@ -175,6 +195,62 @@ class FakeOperations:
         self.latched = False
         self.ready = True
         return give.ResumeResult()
+
+    async def show(self, request: oversight.ShowRequest, caller: Caller) -> told.ShowResult:
+        self._note(request, caller)
+        view = msgspec.structs.asdict(self._known(request.position_id))
+        return told.ShowResult(**view, orders=(), oldest_seq=self.oldest, next_seq=None)
+
+    async def why(self, request: oversight.WhyRequest, caller: Caller) -> told.WhyResult:
+        self._note(request, caller)
+        known = self._known(request.position_id)
+        return told.WhyResult(
+            position_id=known.position_id,
+            symbol=known.symbol,
+            side=known.side,
+            state=known.state,
+            complete=True,
+            stop_moves=0,
+            adjustments=0,
+            chain=(),
+        )
+
+    async def journal(self, request: oversight.JournalRequest, caller: Caller) -> told.JournalResult:
+        self._note(request, caller)
+        return journal_result(SIZE, writable=True, epoch=1)
+
+    async def version(self, request: oversight.VersionRequest, caller: Caller) -> give.VersionResult:
+        self._note(request, caller)
+        return give.VersionResult(version="0", protocol=1, python="3", sqlite="3")
+
+    async def adjust(
+        self, request: oversight.AdjustRequest, caller: Caller, ticket: Ticket | None
+    ) -> told.AdjustResult:
+        self._note(request, caller)
+        return told.AdjustResult(
+            position_id=self._known(request.position_id).position_id,
+            previous_stop=Decimal(93_500),
+            trailing_stop=request.stop_price_decimal,
+            price=Decimal(95_010),
+        )
+
+    async def pause(self, request: oversight.PauseRequest, caller: Caller, ticket: Ticket | None) -> told.PauseResult:
+        self._note(request, caller)
+        self.paused = True
+        return told.PauseResult(paused=True)
+
+    async def unpause(
+        self, request: oversight.UnpauseRequest, caller: Caller, ticket: Ticket | None
+    ) -> told.PauseResult:
+        self._note(request, caller)
+        self.paused = False
+        return told.PauseResult(paused=False)
+
+    def price_lines(self) -> Sequence[give.PriceLine]:
+        return [
+            give.PriceLine(event="price", at=NOON, data={"symbol": symbol, "price": price, "stale": False})
+            for symbol, price in self.prices.items()
+        ]
 
     def read_events(self, *, from_seq: int, limit: int, position_id: str | None = None) -> Sequence[Recorded]:
         rows = (row for row in self.rows[max(0, from_seq - 1) :] if position_id in {None, row.position_id})

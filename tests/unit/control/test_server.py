@@ -32,7 +32,7 @@ ARM = '{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}'
 
 async def test_every_query_is_answered(client: Client) -> None:
     asked = {
-        "hello": {"protocol": 1, "version": "0", "mode": "paper", "state": "live"},
+        "hello": {"protocol": 1, "version": "0", "mode": "paper", "state": "live", "paused": False},
         "ping": {"at": "2026-11-22T12:00:00Z"},
         "health": {"live": True, "ready": True, "checks": {"feed": {"ok": True, "detail": "0.2 s"}}},
         "resume": {"panic_latched": False},

@@ -164,6 +164,25 @@ async def test_a_subscriber_that_the_archive_overtakes_is_told_and_let_go(served
     assert await client.line() == b""
 
 
+async def test_show_gives_a_positions_events_in_pages(served: Served, client: Client) -> None:
+    armed = (await client.ask('{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}'))["result"]
+    own = armed["position_id"]
+    for number in range(2 * BATCH_ROWS):
+        served.operations.commit("feed_stale", own if number % 2 else None)
+    line = f'{{"cmd":"show","position_id":"{own}"'
+    whole = (await client.ask(line + "}"))["result"]
+    assert (whole["symbol"], whole["next_seq"], len(whole["events"])) == ("BTCUSDT", None, BATCH_ROWS + 1)
+    assert {row["position_id"] for row in whole["events"]} == {own}
+    page = (await client.ask(line + ',"limit":3}'))["result"]
+    assert [row["seq"] for row in page["events"]] == [1, 3, 5]
+    assert page["next_seq"] == 6
+    rest = (await client.ask(line + ',"from_seq":6}'))["result"]
+    assert page["events"] + rest["events"] == whole["events"]
+    served.operations.oldest = 400
+    late = (await client.ask(line + "}"))["result"]
+    assert (late["events"][0]["seq"], late["oldest_seq"]) == (401, 400)
+
+
 @pytest.mark.parametrize("limit", [0, -1, 10_001])
 async def test_a_limit_out_of_range_is_refused_with_the_range(client: Client, limit: int) -> None:
     error = (await client.ask(f'{{"cmd":"events","limit":{limit}}}'))["error"]

@@ -94,6 +94,23 @@ async def test_what_a_position_has_just_sold_is_no_baseline(
         assert rig.record.pair("BTCUSDT").baseline_base == 0
 
 
+async def test_an_account_on_which_an_entry_was_refused_is_not_behind(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rig, venue = lagging(tmp_path)
+    async with rig.running():
+        first = await rig.active()
+        assert (await rig.close(first)).outcome == "closed"
+        second = await rig.arm()
+        rig.tick("95000")
+        venue.faults.append("refused")
+        assert (await rig.signal(second, "95000", "93500")).accepted
+        await rig.until(second, "Armed")
+        began = trio.current_time()
+        assert (await rig.signal(second, "95000", "93500")).accepted
+        assert trio.current_time() - began < 1
+
+
 async def test_a_difference_that_stays_is_believed_after_a_minute(tmp_path: Path, autojump_clock: MockClock) -> None:
     rig, venue = lagging(tmp_path)
     async with rig.running():

@@ -9,10 +9,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from robson.app import _PaperMarket
 from robson.domain.events import EVENT_TYPES
 from robson.domain.position import Active
 from robson.domain.values import Side
+from robson.venues import PaperMarket
 from tests.exchange import Exchange, feed_of
 from tests.rig import Rig, ScriptedFeed, SimulatedClock
 
@@ -28,7 +28,7 @@ class Streamed:
         feed = feed_of(self.exchange, self.clock, stale_after_seconds=STALE, poll_seconds=POLL, **more)
         feed.kept = {}  # type: ignore[attr-defined]
         self.rig = Rig(directory, feed=cast("ScriptedFeed", feed))
-        nursery.start_soon(feed.run, _PaperMarket(self.rig.market, self.rig.paper))
+        nursery.start_soon(feed.run, PaperMarket(self.rig.market, self.rig.paper))
 
     async def active(self, side: Side = Side.LONG, stop: str = "93500") -> str:
         """A position in the market at 95000, with its stop 1500 away."""
@@ -158,6 +158,27 @@ async def test_nothing_is_entered_on_a_stale_price(autojump_clock: object, begin
         assert not result.accepted
         assert result.reason is not None
         assert "stale" in f"{result.reason.code} {result.reason.message}"
+
+
+async def test_what_rest_tells_does_not_make_a_mute_stream_fresh(autojump_clock: object, begin: Begin) -> None:
+    here = begin()
+    async with here.rig.running():
+        position_id = await here.active()
+        here.exchange.open_lines[0].is_mute = here.exchange.greets_mute = True
+        for second in range(60):
+            here.price(str(95001 + second))
+            await trio.sleep(1)
+            assert here.rig.market.is_stale("BTCUSDT") is (second + 1.5 > STALE)
+        # Connection after connection is mute; the trades are read all the same, and the stop has followed them.
+        assert len(here.exchange.lines) > 2
+        assert here.stop(position_id) > Decimal(93500)
+        assert here.rig.events().count("feed_stale") == 1
+        assert "feed_recovered" not in here.rig.events()
+        here.exchange.greets_mute = here.exchange.open_lines[0].is_mute = False
+        here.price("95100")
+        await trio.sleep(1)
+        assert here.rig.events().count("feed_recovered") == 1
+        assert not here.rig.market.is_stale("BTCUSDT")
 
 
 async def test_moves_of_a_stop_on_the_book_are_written(autojump_clock: object, begin: Begin) -> None:

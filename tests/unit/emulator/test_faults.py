@@ -10,11 +10,11 @@ import pytest
 import trio
 
 from robson.emulator.control import Control, StreamActions
-from robson.emulator.faults import ORDER, Chance, Fault, Faults
+from robson.emulator.faults import ORDER, Fault, Faults
 from robson.emulator.refusals import Cut
 from robson.emulator.router import Request
+from tests.unit.emulator.bench import KEY, PAIR, Bench, opened
 from tests.unit.emulator.bench import ORDER as ORDER_PATH
-from tests.unit.emulator.bench import PAIR, Bench, opened
 
 
 async def known(bench: Bench) -> str | int:
@@ -183,18 +183,6 @@ def test_faults_are_used_up_by_the_requests_that_they_are_for() -> None:
     assert faults.plan(ORDER, is_signed=True) == {}
 
 
-def test_random_faults_are_the_same_for_the_same_seed() -> None:
-    def draw(seed: str) -> list[list[str]]:
-        faults = Faults()
-        faults.randomise(Chance(seed=seed, probability=0.5))
-        return [sorted(faults.plan(ORDER, is_signed=True)) for _ in range(200)]
-
-    drawn = draw("a")
-    assert drawn == draw("a")
-    assert drawn != draw("b")
-    assert 60 < sum(map(len, drawn)) < 140
-
-
 class NoStreams(StreamActions):
     """Says what it was told."""
 
@@ -228,7 +216,7 @@ async def test_the_control_endpoint_arms_lists_and_clears(tmp_path: Path) -> Non
         assert (await ask("DELETE", "faults"))[1]["armed"] == []
         assert (await ask("POST", "random", {"seed": "s"}))[1]["random"]["probability"] == 0.1
         assert (await ask("DELETE", "random"))[1]["random"] is None
-        assert streams.done == ["cut", "gap", "chance", "chance"]
+        assert streams.done == ["cut", "gap", "chance", "chance", "chance"]
         for body in ({"fault": "nonsense"}, {"fault": "cut", "colour": "red"}, {"fault": "late", "endpoint": "*"}, 7):
             assert (await ask("POST", "faults", body))[0] == 400, body
         assert (await ask("GET", "nothing"))[0] == 404
@@ -240,39 +228,39 @@ async def test_the_control_endpoint_arms_lists_and_clears(tmp_path: Path) -> Non
         assert (await ask("POST", "price", {"symbol": PAIR, "price": "NaN"}))[0] == 400
 
 
-async def test_under_random_faults_the_books_still_add_up(tmp_path: Path, autojump_clock: object) -> None:
-    seed = "20261122"
-    print("seed", seed)
-    outcomes: dict[str, str] = {}
-    async with trio.open_nursery() as nursery:
-        with opened(tmp_path) as bench:
-            bench.exchange.work_in(nursery)
-            bench.exchange.faults.randomise(Chance(seed=seed, probability=0.6))
-            for number in range(200):
-                identity, side = f"n{number}", "BUY" if number % 2 == 0 else "SELL"
-                effect = "MARGIN_BUY" if number % 3 == 0 else "AUTO_REPAY"
-                try:
-                    reply = await bench.order(side, "0.02", effect, newClientOrderId=identity)
-                    answered = reply.status == 200
-                    outcomes[identity] = reply.json["status"] if answered else str(reply.status)
-                except Cut:
-                    outcomes[identity] = "cut"
-                await trio.sleep(1)
-            await trio.sleep(5)
-            fired = bench.exchange.faults.fired
-            assert set(fired) == set(Chance(seed="").faults), "every fault has come up"
-            orders = {order.ticket.client_order_id: order for order in bench.exchange.file.orders(PAIR)}
-            assert len(orders) == len(bench.exchange.file.orders(PAIR)), "no request has traded twice"
-            for identity, outcome in outcomes.items():
-                if outcome in {"FILLED", "EXPIRED"}:
-                    assert orders[identity].status.value == outcome
-                elif outcome in {"403", "418", "429", "400"}:
-                    assert identity not in orders, (identity, outcome)
-            moved = borrowed = Decimal(0)
-            for execution in bench.exchange.file.executions(PAIR):
-                moved += execution.quantity - execution.fee if execution.side.value == "buy" else -execution.quantity
-            for loan in bench.exchange.file.loans(PAIR):
-                if loan.asset == "BTC":
-                    borrowed += loan.principal if loan.kind.value == "BORROW" else -loan.principal - loan.interest
-            base = bench.exchange.read(PAIR).account.base
-            assert base.total == moved + borrowed
+async def test_any_request_can_be_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        bench.arm("refuse", code=-1121, text="not now", endpoint="GET /sapi/v1/bnbBurn")
+        assert (await bench.ask("GET", "/sapi/v1/bnbBurn")).error == (-1121, "not now")
+        assert (await bench.ask("GET", "/sapi/v1/bnbBurn")).status == 200
+
+
+async def test_what_a_check_up_should_notice_can_be_switched_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        before = bench.exchange.now_ms()
+        bench.arm("clock_ahead", seconds=2)
+        assert bench.exchange.now_ms() - before == 2000
+        bench.exchange.faults.clear("clock_ahead")
+        assert bench.exchange.now_ms() == before
+        for name, path, field, good in (
+            ("withdrawals", "/sapi/v1/account/apiRestrictions", "enableWithdrawals", False),
+            ("withdrawals", "/sapi/v1/account/apiRestrictions", "ipRestrict", True),
+            ("pair_disabled", "/sapi/v1/margin/isolated/account", "enabled", True),
+            ("pair_disabled", "/sapi/v1/margin/isolated/account", "tradeEnabled", True),
+        ):
+            for expected in (good, not good):
+                answer = (await bench.ask("GET", path)).json if "account/api" in path else await bench.account()
+                assert answer[field] is expected, name
+                bench.arm(name)
+            bench.exchange.faults.clear(name)
+
+
+async def test_an_echo_repeats_the_request_and_does_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        bench.arm("echo")
+        code, words = (await bench.order("BUY", "0.01", newClientOrderId="x")).error
+        assert code == -1102
+        assert KEY in words
+        assert "newClientOrderId=x" in words
+        assert "signature=" in words
+        assert await known(bench) == -2013

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+import trio
 
 from robson.domain.errors import ConfigurationError
 from robson.emulator import credentials
@@ -187,3 +188,21 @@ def test_a_pem_without_its_package_is_a_matter_of_configuration(
     monkeypatch.setattr("robson.emulator.credentials.importlib.import_module", missing)
     with pytest.raises(ConfigurationError, match="needs the package cryptography"):
         Ed25519Verifier.read(b"", tmp_path)
+
+
+async def test_the_window_is_checked_again_right_before_the_order_executes(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    with opened(tmp_path, price=None) as bench:
+        answers = []
+
+        async def order(window: int) -> None:
+            reply = await bench.order("BUY", "0.01", recvWindow=window)
+            answers.append((window, reply.json.get("status", reply.json.get("code"))))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(order, 1000)
+            nursery.start_soon(order, 5000)
+            await trio.sleep(2)
+            bench.tick("95000")
+        assert sorted(answers) == [(1000, -1021), (5000, "FILLED")]

@@ -16,6 +16,12 @@ async def test_each_request_says_what_was_used(tmp_path: Path, autojump_clock: o
     with opened(tmp_path) as bench:
         assert (await bench.get("/api/v3/time")).headers["X-MBX-USED-WEIGHT-1M"] == "1"
         assert (await bench.get("/api/v3/exchangeInfo")).headers["X-MBX-USED-WEIGHT-1M"] == "21"
+        for ticker in ("price", "bookTicker"):
+            path = f"/api/v3/ticker/{ticker}"
+            before = int((await bench.get("/api/v3/time")).headers["X-MBX-USED-WEIGHT-1M"])
+            one = (await bench.get(path, symbol="BTCUSDT")).headers["X-MBX-USED-WEIGHT-1M"]
+            several = (await bench.get(path, symbols='["BTCUSDT"]')).headers["X-MBX-USED-WEIGHT-1M"]
+            assert (int(one) - before, int(several) - int(one)) == (2, 4)
         plain = await bench.order("BUY", "0.01")
         assert plain.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "6"
         assert plain.headers["X-MBX-ORDER-COUNT-10S"] == "1"

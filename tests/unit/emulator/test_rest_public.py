@@ -1,11 +1,14 @@
 """Market data: prices, trades by id, candles with the forming one."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import trio
 
-from robson.domain.errors import ConfigurationError
+from robson.domain.errors import ConfigurationError, RuleError, Unreachable
+from robson.domain.market import Tick
+from robson.emulator.market import offered
 from robson.emulator.process import parse_address
 from robson.emulator.router import ENDPOINTS, PATHS
 from tests.unit.emulator.bench import KEY, PAIR, opened
@@ -102,3 +105,38 @@ def test_loopback_in_its_spellings() -> None:
     assert parse_address("127.0.0.1:9000") == ("127.0.0.1", 9000)
     assert parse_address("localhost:0") == ("127.0.0.1", 0)
     assert parse_address("[::1]:9000") == ("::1", 9000)
+
+
+async def test_a_polled_price_is_no_trade_of_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path) as bench:
+        polled = Tick(
+            symbol=PAIR, price=Decimal(1), quantity=Decimal(1), trade_id=None, at=bench.clock.now(), polled=True
+        )
+        assert not bench.market.observe(polled)
+        assert bench.market.price(PAIR) == 95_000
+
+
+async def test_without_the_source_of_its_prices_there_are_only_the_candles_that_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as bench:
+
+        async def fail(*_asked: object) -> None:
+            raise Unreachable("no network")
+
+        monkeypatch.setattr(bench.feed, "candles", fail)
+        rows = (await bench.get("/api/v3/klines", symbol=PAIR, interval="1m")).json
+        assert [row[4] for row in rows] == ["95000.00000000"]
+
+
+async def test_a_source_over_a_network_is_not_asked_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(symbol: str, _trade_id: int) -> None:
+        raise RuleError("unknown_symbol", symbol)
+
+    with opened(tmp_path) as bench:
+        monkeypatch.setattr(bench.feed, "trades_from", refuse)
+        assert await offered(bench.feed, [PAIR]) == []
+        monkeypatch.setattr(bench.feed, "source", "binance")
+        assert await offered(bench.feed, [PAIR]) == [PAIR]

@@ -48,6 +48,7 @@ from robson.domain.stimuli import (
     Stimulus,
     StopHit,
     StopMoved,
+    StopTightened,
 )
 from robson.domain.values import ClientOrderId, ExitReason, Fence, OrderSide, PositionId, Side
 from robson.engine.decide import Decision, decide
@@ -192,6 +193,11 @@ ADOPTED = HoldingAdopted(
     trade_id=1000,
 )
 TIGHTER = StopMoved(trailing_stop=Decimal(94_000), extreme=Decimal(95_500), trade_id=1010)
+ADJUSTED = StopTightened(
+    trailing_stop=Decimal(94_200),
+    price=Decimal(95_400),
+    present=StopMoved(trailing_stop=Decimal(93_500), extreme=Decimal(95_400), trade_id=1010),
+)
 FIRST_EXIT = exit_order_id(ID, 1, 0)
 # A holding of less than one step leaves nothing to order: the exit begins without an order.
 CRUMB = entry_fill(quantity="0.000009")
@@ -231,6 +237,9 @@ STIMULI: dict[str, Stimulus] = {
     "EntryRefused, another order": msgspec.structs.replace(REFUSAL, client_order_id=FOREIGN),
     "StopMoved": TIGHTER,
     "StopMoved, looser": msgspec.structs.replace(TIGHTER, trailing_stop=Decimal(93_000)),
+    "StopTightened": ADJUSTED,
+    "StopTightened, looser": msgspec.structs.replace(ADJUSTED, trailing_stop=Decimal(93_400)),
+    "StopTightened, beyond the price": msgspec.structs.replace(ADJUSTED, trailing_stop=Decimal(95_400)),
     "StopHit": HIT,
     "ExitRequested, close": CLOSE,
     "ExitRequested, panic": PANIC,

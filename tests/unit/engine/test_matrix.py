@@ -28,6 +28,8 @@ MEANING = {
     "beyond": "entry_filled exit_triggered exit_order_placed > Exiting, 1 order",
     "kept": "entry_filled > Error",
     "ratchet": "trailing_stop_updated > Active",
+    "looser": "refused: stop_looser",
+    "passed": "refused: stop_passed",
     "hit": "trailing_stop_updated exit_triggered exit_order_placed > Exiting, 1 order",
     "out": "exit_triggered exit_order_placed > Exiting, 1 order",
     "await": "exit_triggered > Entering",
@@ -55,6 +57,9 @@ EntryRefused                     |.      |.                     |reject   |rejec
 EntryRefused, another order      |.      |.                     |.        |.                      |.
 StopMoved                        |.      |.                     |.        |.                      |ratchet
 StopMoved, looser                |.      |.                     |.        |.                      |.
+StopTightened                    |wrong  |wrong                 |wrong    |wrong                  |ratchet
+StopTightened, looser            |wrong  |wrong                 |wrong    |wrong                  |looser
+StopTightened, beyond the price  |wrong  |wrong                 |wrong    |wrong                  |passed
 StopHit                          |.      |.                     |.        |.                      |hit
 ExitRequested, close             |wrong  |wrong                 |await    |.                      |out
 ExitRequested, panic             |disarm |disarm                |await    |.                      |out
@@ -82,6 +87,9 @@ EntryRefused                     |.                 |.                  |.      
 EntryRefused, another order      |.                 |.                  |.                     |.      |.
 StopMoved                        |.                 |.                  |.                     |.      |.
 StopMoved, looser                |.                 |.                  |.                     |.      |.
+StopTightened                    |wrong             |wrong              |wrong                 |wrong  |wrong
+StopTightened, looser            |wrong             |wrong              |wrong                 |wrong  |wrong
+StopTightened, beyond the price  |wrong             |wrong              |wrong                 |wrong  |wrong
 StopHit                          |.                 |.                  |.                     |.      |.
 ExitRequested, close             |.                 |.                  |.                     |wrong  |wrong
 ExitRequested, panic             |.                 |.                  |.                     |.      |.
@@ -109,6 +117,9 @@ EntryRefused                     |.                    |void                    
 EntryRefused, another order      |.                    |.                       |.
 StopMoved                        |.                    |.                       |.
 StopMoved, looser                |.                    |.                       |.
+StopTightened                    |wrong                |wrong                   |wrong
+StopTightened, looser            |wrong                |wrong                   |wrong
+StopTightened, beyond the price  |wrong                |wrong                   |wrong
 StopHit                          |.                    |.                       |.
 ExitRequested, close             |disarm               |await                   |await
 ExitRequested, panic             |disarm               |await                   |await
@@ -136,6 +147,9 @@ EntryRefused                     |.                    |.
 EntryRefused, another order      |.                    |.
 StopMoved                        |.                    |.
 StopMoved, looser                |.                    |.
+StopTightened                    |wrong                |wrong
+StopTightened, looser            |wrong                |wrong
+StopTightened, beyond the price  |wrong                |wrong
 StopHit                          |.                    |.
 ExitRequested, close             |retry                |retry
 ExitRequested, panic             |retry                |retry

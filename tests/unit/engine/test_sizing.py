@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from robson.domain.account import Leg, PairAccount, PairTerms
+from robson.domain.account import Credit, Leg, PairAccount, PairTerms
 from robson.domain.instrument import Instrument
 from robson.domain.values import EXACT, Side
 from robson.engine.sizing import HEADROOM, Refusal, Size, _liquidation_limit, size, stop_distance
@@ -31,6 +31,8 @@ def sized(
     instrument: Instrument = BTCUSDT,
     terms: PairTerms | None = None,
     others: tuple[object, ...] = (),
+    credit: Credit | None = None,
+    last: object | None = None,
 ) -> Size:
     return size(
         side,
@@ -41,6 +43,8 @@ def sized(
         instrument=instrument,
         terms=terms or PairTerms(),
         account=on or account(),
+        credit=credit or Credit(),
+        last_price=None if last is None else number(last),
         other_stops=map(number, others),
     )
 
@@ -281,3 +285,47 @@ def test_ten_percent_above_the_minimum_at_the_stop_is_enough() -> None:
     assert sized(101_000, 100_000, capital=least * 100_000, instrument=cheap, terms=NO_FEE).quantity > 0
     refusal = refused(101_000, 100_000, capital=number("5.499"), instrument=cheap, terms=NO_FEE)
     assert refusal.code == "unsellable_at_stop"
+
+
+@pytest.mark.parametrize(("side", "lent", "quantity"), [(LONG, "1000", "0.02084"), (SHORT, "0.03", "0.0297")])
+def test_what_the_venue_would_lend_now_cuts_the_size(side: Side, lent: str, quantity: str) -> None:
+    on = account(quote="1000")
+    stop = 94_000 if side is LONG else 96_000
+    uncut = sized(95_000, stop, side=side, on=on, credit=Credit(borrowable=Decimal(1_000_000)))
+    assert uncut == sized(95_000, stop, side=side, on=on)
+    cut = sized(95_000, stop, side=side, on=on, credit=Credit(borrowable=Decimal(lent)))
+    assert (cut.quantity, cut.cut_by) == (Decimal(quantity), "borrow_limit")
+    assert cut.quantity < uncut.quantity
+
+
+def test_a_loan_that_is_less_by_the_first_interest_alone_cuts_nothing() -> None:
+    on, computed = account(quote="1000"), Decimal(9_000)
+    nearly = Credit(borrowable=computed * Decimal("0.995"))
+    assert sized(95_000, 94_000, on=on, credit=nearly) == sized(95_000, 94_000, on=on)
+
+
+def test_nothing_to_borrow_and_nothing_owned_is_refused_at_the_margin() -> None:
+    refusal = refused(95_000, 96_000, side=SHORT, on=account(quote="1000"), credit=Credit(borrowable=Decimal(0)))
+    assert (refusal.stage, refusal.code) == ("margin", "below_minimum")
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_an_index_that_is_nearer_to_the_liquidation_cuts_the_size(side: Side) -> None:
+    """The index price decides on liquidation, the last price on the stop: what is between them is room lost."""
+    sign = -1 if side is LONG else 1
+    stop, on = 95_000 * (1 + sign * 0.08), account(quote="1000")
+    at_last = Credit(index_price=Decimal(95_000))
+    behind = Credit(index_price=Decimal(95_000) * (1 + sign * Decimal("0.01")))
+    ahead = Credit(index_price=Decimal(95_000) * (1 - sign * Decimal("0.01")))
+    plain_size = sized(95_000, stop, side=side, on=on, risk=5, capital=20_000)
+    for credit, last, expected in (
+        (at_last, 95_000, 0),
+        (behind, 95_000, -1),
+        (ahead, 95_000, 0),
+        (behind, None, 0),
+        (Credit(index_price=Decimal("95000.5")), 95_000, 0),
+    ):
+        got = sized(95_000, stop, side=side, on=on, risk=5, capital=20_000, credit=credit, last=last)
+        assert (got.quantity < plain_size.quantity) is (expected < 0), (credit, last)
+        if expected:
+            assert got.cut_by == "liquidation"

@@ -20,9 +20,10 @@ from robson.protocol.table import COMMANDS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "PROTOCOL.md"
 COMMAND_NAMES = (
-    "hello ping schema help health status plan arm signal disarm close adopt release panic resume events subscribe"
+    "hello ping schema help version health status show why plan arm signal disarm close adjust adopt release panic "
+    "resume pause unpause journal events subscribe"
 )
-MUTATION_NAMES = "arm signal disarm close adopt release panic resume"
+MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume pause unpause"
 POSITION_FIELDS = """
 position_id symbol side state strategy capital risk_percent quantity entry_price technical_stop stop_distance
 trailing_stop extreme last_price unrealized_pnl realized_pnl fees fees_by_asset interest net_pnl exit_price exit_reason
@@ -30,7 +31,7 @@ detail armed_at entered_at closed_at unprotected_seconds order_in_doubt
 """
 PLAN_FIELDS = """
 quantity raw_quantity notional risk_amount stop_distance stop_distance_percent margin_required leverage
-liquidation_price fees_estimate worst_case_loss cut_by
+liquidation_price fees_estimate worst_case_loss cut_by borrowable index_price notes
 """
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

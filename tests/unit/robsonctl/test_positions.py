@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from robson.protocol import results as give
+from robson.protocol.oversight_results import ShowResult
 from robsonctl.connection import Daemon
 from robsonctl.exits import Exit
 from robsonctl.output import Output
@@ -98,16 +99,18 @@ def test_json_lines_and_csv_take_the_positions_apart(robsonctl: Robsonctl, daemo
 
 
 def test_show_gives_every_known_field(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
+    view = msgspec.structs.asdict(CLOSED)
+    shown_whole = ShowResult(**view, orders=(), oldest_seq=1, next_seq=None)
     daemon.reply(status(CLOSED))
-    daemon.reply(status(CLOSED))
+    daemon.reply(shown_whole)
     assert robsonctl("show", "0192-abbb") == Exit.OK
-    shown = dict(line.split(maxsplit=1) for line in robsonctl.out.splitlines())
+    shown = dict(line.split(maxsplit=1) for line in robsonctl.out.splitlines() if " " in line)
     assert shown["net_pnl"] == "▲ +12.40"
     assert shown["fees_by_asset"] == "0.00001 BNB, 0.1 USDT"
     assert shown["closed_at"].endswith("(2h13m ago)")
     assert "trailing_stop" not in shown
     daemon.reply(status(CLOSED))
-    daemon.reply(status(CLOSED))
+    daemon.reply(shown_whole)
     assert robsonctl("show", "0192-abbb", "--json") == Exit.OK
     assert msgspec.json.decode(robsonctl.out)["position_id"] == "0192-abbb"
 

@@ -65,6 +65,8 @@ def test_whole_runs_move_and_the_rest_stays_without_a_gap(path: Path, open_journ
     last = before[-1].seq
     assert journal.oldest_seq() == 2 * ROWS + 1
     assert seqs(journal.events()) == list(range(2 * ROWS + 1, last + 1))
+    size = journal.measure()
+    assert (size.events, size.oldest_seq, size.archives) == (last - 2 * ROWS, 2 * ROWS + 1, 2)
     assert seqs(archived(path)) == list(range(1, 2 * ROWS + 1))
     for line, row in zip(archived(path), before, strict=False):
         assert (line["event"], line["position_id"], line["data"]) == (row.type, row.position_id, row.data)

@@ -98,7 +98,7 @@ def test_a_sound_life_violates_nothing(lived: Life) -> None:
     assert not violated(evidence), audit(evidence)
     assert len(evidence.folded) == 4
     assert {len(venue.orders) for venue in evidence.venues.values()} == {3, 2}
-    left = "\n".join(unfinished(evidence))
+    left = "\n".join(line for lines in unfinished(evidence).values() for line in lines)
     assert f"position {lived.active} was Active" in left
     assert f"position {lived.armed} was Armed" in left
     assert "BTCUSDT" in left
@@ -294,7 +294,7 @@ def test_a_debt_at_the_end_is_found(life: Life) -> None:
     pair = json.loads(str(record))
     pair["account"]["quote"]["borrowed"] = "3"
     life.account("UPDATE pairs SET record = ? WHERE symbol = 'ETHUSDT'", json.dumps(pair))
-    assert "ETHUSDT: 0 base and 3 quote were owed at the end" in unfinished(life.reader.read())
+    assert "ETHUSDT: 0 base and 3 quote were owed at the end" in unfinished(life.reader.read())["debts_left"]
 
 
 def test_kept_promises_are_kept(life: Life) -> None:

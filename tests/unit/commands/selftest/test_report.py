@@ -36,7 +36,7 @@ def test_any_violation_fails_it(rule: str) -> None:
     assert not report.passed
     assert report.values()[rule] == 1
     assert report.words() == [f"{rule}: something"]
-    assert (report.values()["account_flat"] == "no") == (rule == "unfinished")
+    assert (report.values()["account_flat"] == "no") == (rule in {"unresolved", "debts_left", "unfinished"})
 
 
 def test_what_was_not_measured_is_nothing() -> None:

@@ -1,6 +1,7 @@
 """What REST knows: pages, candles, the exchange's clock, and what each failure means."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,15 +12,17 @@ import trio
 from robson.clock import RunClock
 from robson.domain.errors import RateLimited, Rejected, Unreachable
 from robson.feed.binance.history import History
-from robson.feed.binance.rest import Rest, Spend
-from tests.exchange import HOST, Exchange
+from robson.venue.binance import endpoints
+from robson.venue.binance.client import Client
+from robson.venue.binance.weights import Priority
+from tests.exchange import HOST, Answering, Exchange
 from tests.rig import SimulatedClock
 
 MINUTE = timedelta(minutes=1)
 
 
-def history_of(exchange: Exchange, *, spend: Spend | None = None) -> History:
-    return History(Rest(exchange.client(), exchange.clock, spend=spend), exchange.clock)
+def history_of(exchange: Exchange) -> History:
+    return History(exchange.client())
 
 
 @pytest.fixture
@@ -78,8 +81,10 @@ async def test_many_candles_come_in_pages_side_by_side(autojump_clock: object, e
 
 
 async def test_a_clock_that_is_wrong_does_not_show_a_forming_candle_as_closed(
-    autojump_clock: object, exchange: Exchange
+    autojump_clock: object, nursery: trio.Nursery
 ) -> None:
+    clock = SimulatedClock()
+    exchange = Exchange(nursery, clock)
     exchange.ahead = timedelta(seconds=-45)
     for _ in range(13):
         exchange.trade(100)
@@ -89,7 +94,8 @@ async def test_a_clock_that_is_wrong_does_not_show_a_forming_candle_as_closed(
     assert found[-1].ends_at <= exchange.now() < found[-1].ends_at + MINUTE
     assert abs(history.known_now() - exchange.now()) < timedelta(seconds=0.01)
     assert len(exchange.requests("time")) == 1
-    await trio.sleep(1801)
+    # The machine's clock is set: what was known of the exchange's is asked for again.
+    clock.ahead += timedelta(hours=1)
     await history.exchange_now()
     assert len(exchange.requests("time")) == 2
 
@@ -119,26 +125,66 @@ Ask = Callable[[History], Awaitable[object]]
     [
         (lambda history: history.newest_trade("BTCUSDT"), 4),
         (lambda history: history.prices(["BTCUSDT"]), 4),
-        (lambda history: history.exchange_now(), 1),
+        (lambda history: history.tops(["BTCUSDT"]), 4),
+        (lambda history: history.candles("BTCUSDT", 60, 2000), 1 + 3 * 2),
     ],
-    ids=["trade", "prices", "time"],
+    ids=["trade", "prices", "tops", "candles"],
 )
-async def test_the_weight_is_spent_before_the_request_goes_out(
+async def test_the_weight_of_prices_is_spent_from_the_clients_budget(
     autojump_clock: object, exchange: Exchange, ask: Ask, weight: int
 ) -> None:
-    spent: list[tuple[int, int]] = []
-
-    async def spend(amount: int) -> None:
-        await trio.sleep(5)
-        spent.append((amount, len(exchange.asked)))
-
     exchange.trade(100)
-    await ask(history_of(exchange, spend=spend))
-    assert spent == [(weight, 0)]
-    assert len(exchange.asked) == 1
+    client = exchange.client()
+    await ask(History(client))
+    assert client._budgets.used(endpoints.PAST_TRADES, client.timestamp_ms()) == weight
 
 
-@pytest.mark.parametrize(("status", "told", "pause"), [(429, "7", 7), (418, "120", 120), (403, "", 60)])
+async def test_prices_leave_what_questions_about_orders_need_and_candles_leave_what_prices_need(
+    autojump_clock: object, exchange: Exchange
+) -> None:
+    exchange.trade(100)
+    client = exchange.client()
+    history = History(client)
+    await history.exchange_now()
+
+    async def ask_out(ask: Ask) -> int:
+        for count in range(10_000):
+            try:
+                await ask(history)
+            except RateLimited:
+                return count
+        raise AssertionError("no end")
+
+    # Entries may use 60 % of 6000, past prices 70 %, present ones 78 %.
+    assert await ask_out(lambda history: history.candles("BTCUSDT", 60, 3)) == (3600 - 1) // 2
+    assert await ask_out(lambda history: history.newest_trade("BTCUSDT")) == (4200 - 3599) // 4
+    assert await ask_out(lambda history: history.prices(["BTCUSDT"])) == (4680 - 4199) // 4
+    for _ in range(400):
+        await client.read_clock()
+    client._budgets.spend(endpoints.PLACE_ORDER, 6, Priority.EXIT, client.timestamp_ms())
+
+
+@pytest.mark.parametrize("status", [429, 418])
+async def test_silence_that_prices_were_told_to_keep_is_kept_for_orders_too_and_the_reverse(
+    autojump_clock: object, exchange: Exchange, status: int
+) -> None:
+    exchange.trade(100)
+    client = exchange.client()
+    exchange.status, exchange.headers = status, {"Retry-After": "30"}
+    with pytest.raises(RateLimited):
+        await History(client).newest_trade("BTCUSDT")
+    with pytest.raises(RateLimited):
+        client._budgets.spend(endpoints.PLACE_ORDER, 6, Priority.EXIT, client.timestamp_ms())
+    await trio.sleep(31)
+    with pytest.raises(RateLimited):
+        await client.read_clock()
+    asked = len(exchange.asked)
+    with pytest.raises(RateLimited):
+        await History(client).newest_trade("BTCUSDT")
+    assert len(exchange.asked) == asked
+
+
+@pytest.mark.parametrize(("status", "told", "pause"), [(429, "7", 7), (418, "120", 120)])
 async def test_after_too_much_nothing_is_sent_until_the_exchange_wants_it(
     autojump_clock: object, exchange: Exchange, status: int, told: str, pause: float
 ) -> None:
@@ -151,20 +197,39 @@ async def test_after_too_much_nothing_is_sent_until_the_exchange_wants_it(
     assert limited.value.retry_after_seconds == pause
     exchange.status = None
     await trio.sleep(pause - 1)
-    with pytest.raises(RateLimited, match="waits for 1 s more"):
+    with pytest.raises(RateLimited) as limited:
         await history.newest_trade("BTCUSDT")
+    assert limited.value.retry_after_seconds == 1
     assert len(exchange.asked) == 1
     await trio.sleep(1.5)
     assert await history.newest_trade("BTCUSDT") is not None
+
+
+async def test_a_firewall_is_asked_for_prices_again_but_not_each_second(
+    autojump_clock: object, exchange: Exchange
+) -> None:
+    exchange.trade(100)
+    exchange.firewall = True
+    history = history_of(exchange)
+    for _ in range(60):
+        with pytest.raises(RateLimited):
+            await history.prices(["BTCUSDT"])
+        await trio.sleep(1)
+    assert len(exchange.asked) == 4
+    exchange.firewall = False
+    await trio.sleep(15)
+    assert await history.prices(["BTCUSDT"])
 
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def answering(answer: Answer) -> History:
-    clock = SimulatedClock()
-    client = httpx.AsyncClient(base_url=HOST, transport=httpx.MockTransport(answer))
-    return History(Rest(client, clock), clock)
+    async def respond(request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
+        return answer(request)
+
+    return History(Client(HOST, None, SimulatedClock(), transport=Answering(respond)))
 
 
 def refused(request: httpx.Request) -> httpx.Response:
@@ -176,8 +241,9 @@ def refused(request: httpx.Request) -> httpx.Response:
     [
         (refused, Unreachable, "connection refused"),
         (lambda _: httpx.Response(503, text="<html>"), Unreachable, "503"),
-        (lambda _: httpx.Response(500, json={"code": -1000, "msg": "unknown"}), Unreachable, "500: unknown"),
-        (lambda _: httpx.Response(200, text="<html>"), Unreachable, "could not be read"),
+        (lambda _: httpx.Response(500, json={"code": -1000, "msg": "unknown"}), Unreachable, "-1000: unknown"),
+        (lambda _: httpx.Response(200, text="<html>"), Unreachable, "<html>"),
+        (lambda _: httpx.Response(200, json=[{"a": 1, "q": "1", "T": 1}]), Unreachable, "could not be read"),
         (lambda _: httpx.Response(200, json=[{"a": 1, "p": "0", "q": "1", "T": 1}]), Unreachable, "must be above 0"),
         (lambda _: httpx.Response(400, json={"code": -1121, "msg": "Invalid symbol."}), Rejected, "-1121: Invalid"),
         (lambda _: httpx.Response(400, json={"code": "-1100", "msg": "Illegal"}), Rejected, "-1100: Illegal"),
@@ -214,7 +280,7 @@ async def test_a_real_connection_carries_it(nursery: trio.Nursery) -> None:
     clock = RunClock()
     place = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
     with trio.fail_after(20):
-        async with httpx.AsyncClient(base_url=place, trust_env=False) as client:
-            found = await History(Rest(client, clock), clock).prices(["ETHUSDT", "BTCUSDT"])
+        async with aclosing(Client(place, None, clock)) as client:
+            found = await History(client).prices(["ETHUSDT", "BTCUSDT"])
     assert found == {"BTCUSDT": Decimal("95000.10"), "ETHUSDT": Decimal(2600)}
     assert asked == [b"GET /api/v3/ticker/price?symbols=%5B%22BTCUSDT%22%2C%22ETHUSDT%22%5D HTTP/1.1"]

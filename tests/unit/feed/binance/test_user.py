@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from robson.domain.errors import Unreachable
-from robson.feed.binance import user_codec
+from robson.feed.binance import user, user_codec
 from robson.feed.binance.codec import MalformedFrame, OtherFrame, RequestRefused, ServerShutdown, to_stamp
-from robson.feed.binance.user import ListenToken, UserStream
+from robson.feed.binance.user import UserStream
+from robson.venue.binance.listen_token import ListenToken
 from tests.exchange import DAY_SECONDS, Exchange, ServedLine
 from tests.rig import SimulatedClock
 
@@ -45,7 +47,7 @@ class Account(Exchange):
         token = message["params"]["listenToken"]
         if self.refusals:
             self.refusals -= 1
-            answer = {"status": 400, "error": {"code": -1209, "msg": "Invalid listenToken."}}
+            answer = {"status": 400, "error": {"code": -1209, "msg": f"Invalid listenToken {token}."}}
             line.send({"id": message["id"], **answer})
             return
         number = len(self.subscriptions)
@@ -89,7 +91,6 @@ class Listener:
         self.stream = UserStream(
             "ws://exchange.test/ws-api/v3",
             self.account,
-            self.account.clock,
             self.hint,
             connect=self.account.connect,
             random=lambda: 0.0,
@@ -154,14 +155,22 @@ async def test_a_subscription_that_ends_is_asked_for_again(
     assert len(here.account.lines) == 1
 
 
-async def test_a_refused_token_is_replaced(autojump_clock: object, listener: Begin) -> None:
+async def test_a_refused_token_is_replaced_and_quoted_nowhere(
+    autojump_clock: object, listener: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The suite silences what is not critical.
+    monkeypatch.setattr(user, "_log", structlog.wrap_logger(None, wrapper_class=structlog.BoundLogger))
     here = listener()
     here.account.refusals = 3
-    await here.begin()
-    assert here.stream.listening == frozenset()
-    await trio.sleep(10)
+    with structlog.testing.capture_logs() as logged:
+        await here.begin()
+        assert here.stream.listening == frozenset()
+        await trio.sleep(10)
     assert here.stream.listening == {"BTCUSDT"}
     assert len(here.account.tokens) == 4
+    said = str(logged)
+    assert "Invalid listenToken (hidden)" in said
+    assert not [token for token in here.account.tokens if token in said]
 
 
 async def test_without_tokens_it_goes_on_trying_and_does_not_reconnect(autojump_clock: object, listener: Begin) -> None:

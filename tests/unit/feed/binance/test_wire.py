@@ -10,7 +10,6 @@ from robson.clock import RunClock
 from robson.domain.market import Tick
 from robson.feed.binance.feed import BinanceFeed
 from robson.feed.binance.history import History
-from robson.feed.binance.rest import Rest
 from robson.feed.binance.wire import SocketLost, open_socket
 from tests.exchange import Exchange
 from tests.unit.feed.markets import Recorder
@@ -45,7 +44,7 @@ class Loopback:
         self.port = listeners[0].socket.getsockname()[1]
 
     def feed(self) -> BinanceFeed:
-        history = History(Rest(self.exchange.client(), self.clock), self.clock)
+        history = History(self.exchange.client())
         url = f"ws://127.0.0.1:{self.port}"
         return BinanceFeed(history, stream_url=url, connect=open_socket, random=lambda: 1.0)
 

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import re
 import ssl
 import traceback
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from robson.venue.binance import client as shell
 from robson.venue.binance import endpoints
 from robson.venue.binance.client import Client
 from robson.venue.binance.credentials import Credentials
-from robson.venue.binance.endpoints import Endpoint
+from robson.venue.binance.endpoints import Endpoint, Security
 from robson.venue.binance.secret import Secret
 from robson.venue.binance.signing import HmacSigner
 from robson.venue.binance.weights import Priority
@@ -379,13 +380,19 @@ async def test_no_failure_shows_a_secret(
     def echo(asked: Any) -> Say:
         return Say(status=502, body=str(asked.headers).encode())
 
-    failures: list[Say | Callable[[Any], Say]] = [echo, Say({"code": -1022, "msg": "bad"}, status=400)]
+    def echo_all(asked: Any) -> Say:
+        words = asked.signed.decode()
+        assert endpoint.security is not Security.SIGNED or "&signature=" in words
+        return Say({"code": -1102, "msg": f"bad: {words}"[-150:]}, status=400)
+
+    failures: list[Say | Callable[[Any], Say]] = [echo, echo_all, Say({"code": -1022, "msg": "bad"}, status=400)]
     with caplog.at_level(logging.DEBUG):
         for say in [*failures, *BROKEN.values()]:
             exchange.then(endpoint.method, endpoint.path, say)
             with pytest.raises(VenueError) as refused:
                 await call(client, endpoint)
             assert "hunter" not in _everything_of(refused.value)
+            assert not re.search("[0-9a-f]{64}", str(refused.value)), "a signature"
             # An error of httpx holds the request, and that the key.
             assert refused.value.__context__ is None
     assert "hunter" not in caplog.text

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
-from robson.domain.errors import VenueError
+from robson.domain.errors import Unreachable, VenueError
 from robson.venue.binance import endpoints
 from robson.venue.binance.client import READ_DEADLINE_SECONDS, Client
+from robson.venue.binance.credentials import Credentials
 from tests.unit.venue.binance.exchange import SILENCE, Exchange, Say
+from tests.unit.venue.clocks import VirtualClock
 
 READ = endpoints.ACCOUNT
 NAME = f"{READ.method} {READ.path}"
@@ -54,3 +57,15 @@ async def test_weight_and_clock_are_as_the_client_knows_them(
     offset = client.traffic.clock_offset_seconds()
     assert offset is not None
     assert 1.4 <= offset <= 1.5
+
+
+async def test_what_never_left_took_no_time(credentials: Credentials, virtual_time: MockClock) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+    await listener.aclose()
+    client = Client(f"http://127.0.0.1:{port}", credentials, VirtualClock())
+    with pytest.raises(Unreachable):
+        await ask(client)
+    assert client.traffic.seconds == {}
+    assert client.traffic.ends == {(NAME, "unreachable"): 1}
+    await client.aclose()

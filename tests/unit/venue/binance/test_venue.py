@@ -9,12 +9,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from robson.domain.account import Credit
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable
-from robson.domain.values import ClientOrderId, OrderSide, Role
+from robson.domain.values import ClientOrderId, OrderSide, Role, Side
 from robson.ports import OrderRequest, Venue
 from robson.venue.binance import history
 from robson.venue.binance.client import Client
-from robson.venue.binance.venue import PAIRS_KEPT_SECONDS, TERMS_KEPT_SECONDS, BinanceVenue
+from robson.venue.binance.terms import TERMS_KEPT_SECONDS
+from robson.venue.binance.venue import PAIRS_KEPT_SECONDS, BinanceVenue
 from tests.unit.venue.binance.conftest import START_MS
 from tests.unit.venue.binance.exchange import HANG_UP, Asked, Exchange, Say
 from tests.unit.venue.binance.test_filters import REAL, with_filter
@@ -470,3 +472,31 @@ async def test_the_exchanges_clock_is_read_and_followed(
     assert 0 <= read - venue.timestamp_ms() + 1 < 200
     await trio.sleep(10)
     assert abs(venue.timestamp_ms() - read - 10_000) < 200
+
+
+async def test_an_entry_asks_for_the_loan_of_its_own_asset_and_for_the_index(
+    exchange: Exchange, venue: BinanceVenue, virtual_time: MockClock
+) -> None:
+    exchange.always("GET", RULES, rules())
+    exchange.always("GET", "/sapi/v1/margin/priceIndex", Say({"price": "59990.5", "symbol": "BTCUSDT"}))
+    exchange.always("GET", "/sapi/v1/margin/maxBorrowable", Say({"amount": "1.5", "borrowLimit": "60"}))
+    expected = Credit(borrowable=Decimal("1.5"), index_price=Decimal("59990.5"))
+    assert await venue.credit("BTCUSDT", Side.LONG) == expected
+    assert await venue.credit("BTCUSDT", Side.SHORT) == expected
+    asked = [one.parameters["asset"] for one in exchange.of("GET", "/sapi/v1/margin/maxBorrowable")]
+    assert asked == ["USDT", "BTC"]
+    assert len(exchange.of("GET", RULES)) == 1
+
+
+async def test_what_is_not_said_of_a_loan_leaves_the_rest(
+    exchange: Exchange, venue: BinanceVenue, virtual_time: MockClock
+) -> None:
+    exchange.always("GET", RULES, rules())
+    exchange.then("GET", "/sapi/v1/margin/priceIndex", Say({"price": "59990.5"}), Say(status=404, body=b"<html>"))
+    exchange.then("GET", "/sapi/v1/margin/maxBorrowable", refused(-3045), Say({"amount": "1.5"}))
+    assert await venue.credit("BTCUSDT", Side.LONG) == Credit(index_price=Decimal("59990.5"))
+    assert await venue.credit("BTCUSDT", Side.LONG) == Credit(borrowable=Decimal("1.5"))
+    exchange.always("GET", "/sapi/v1/margin/priceIndex", refused(-1121))
+    exchange.always("GET", "/sapi/v1/margin/maxBorrowable", refused(-3045))
+    with pytest.raises(Rejected):
+        await venue.credit("BTCUSDT", Side.LONG)

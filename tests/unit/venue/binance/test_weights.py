@@ -41,7 +41,7 @@ def test_the_venues_own_limit_is_never_reached() -> None:
 def test_what_a_lower_priority_may_not_use_a_higher_one_may() -> None:
     budgets = Budgets()
     counts = [spend_all(budgets, endpoints.ORDER, 10, priority) for priority in Priority]
-    assert counts == [480, 240, 300, 156]
+    assert counts == [480, 240, 120, 96, 84, 156]
 
 
 def test_endpoints_of_sapi_are_counted_apart_and_those_of_api_together() -> None:
@@ -151,5 +151,6 @@ def test_towards_a_firewall_only_what_protects_goes_on() -> None:
 
 def test_every_signed_write_is_known_as_one() -> None:
     listed = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
-    assert {e.path for e in listed if e.is_write} == {"/sapi/v1/margin/order", "/sapi/v1/margin/borrow-repay"}
+    writes = {"/sapi/v1/margin/order", "/sapi/v1/margin/borrow-repay", "/sapi/v1/userListenToken"}
+    assert {e.path for e in listed if e.is_write} == writes
     assert all(endpoint.path.startswith(("/api/v3/", "/sapi/v1/")) for endpoint in listed)

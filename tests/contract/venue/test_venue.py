@@ -1,11 +1,7 @@
 """What every venue must do: each test runs against every implementation of the port."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import trio
@@ -13,61 +9,10 @@ from trio.testing import MockClock
 
 from robson.domain.errors import Rejected
 from robson.domain.ids import is_ours
-from robson.domain.values import ClientOrderId, OrderSide, Role
-from robson.ports.venue import OrderReport, OrderRequest, Venue
+from robson.domain.values import OrderSide, Role, Side
 from robson.venue.ledger.units import to_ms
-from robson.venue.paper import PaperVenue
-from robson.venue.settings import PaperSettings
-from tests.unit.venue.clocks import START, VirtualClock
-
-BUY, SELL, ENTRY, EXIT = OrderSide.BUY, OrderSide.SELL, Role.ENTRY, Role.EXIT
-SYMBOL = "BTCUSDT"
-HOUR_SECONDS = 3600
-
-
-@dataclass
-class Rehearsal:
-    """A venue with 500 USDT of collateral on BTCUSDT, a clock, and a market whose price the test sets.
-
-    The fee is 0.1 %, an hour costs 0.0011 % on base and 0.001 % on quote; orders trade at the market's price.
-    """
-
-    venue: Venue
-    clock: VirtualClock
-    set_price: Callable[[Decimal], None]
-
-    async def place(
-        self, side: OrderSide, role: Role, quantity: str, client_order_id: str = "order-1", *, age_ms: int = 0
-    ) -> OrderReport:
-        """Send a market order that was signed `age_ms` ago."""
-        return await self.venue.place(
-            OrderRequest(
-                symbol=SYMBOL,
-                client_order_id=ClientOrderId(client_order_id),
-                role=role,
-                order_side=side,
-                quantity=Decimal(quantity),
-                timestamp_ms=to_ms(self.clock.now()) - age_ms,
-                receive_window_ms=5000,
-            )
-        )
-
-
-@pytest.fixture(params=["paper"])
-async def rehearsal(tmp_path: Path) -> AsyncIterator[Rehearsal]:
-    prices = {SYMBOL: Decimal(60000)}
-    clock = VirtualClock()
-    settings = PaperSettings(
-        collateral=Decimal(500),
-        spread_bps=Decimal(0),
-        slippage_bps=Decimal(0),
-        base_hourly_interest_rate=Decimal("0.000011"),
-        quote_hourly_interest_rate=Decimal("0.00001"),
-        fills_max=1,
-    )
-    path = tmp_path / "paper-account.db"
-    with closing(PaperVenue.open(path, clock=clock, prices=prices.get, settings=settings, seed=7)) as venue:
-        yield Rehearsal(venue, clock, lambda price: prices.update({SYMBOL: price}))
+from tests.contract.venue.rehearsals import BUY, ENTRY, EXIT, HOUR_SECONDS, SELL, SYMBOL, Rehearsal
+from tests.unit.venue.clocks import START
 
 
 async def test_its_clock_is_the_runs_clock(rehearsal: Rehearsal, autojump_clock: MockClock) -> None:
@@ -87,14 +32,20 @@ async def test_it_knows_its_pairs_their_terms_and_their_price(rehearsal: Rehears
     assert await rehearsal.venue.price(SYMBOL) == 60000
 
 
-async def test_an_unknown_pair_is_refused_by_name(rehearsal: Rehearsal, autojump_clock: MockClock) -> None:
-    with pytest.raises(Rejected) as refused:
-        await rehearsal.venue.instrument("NOPEUSDT")
-    assert refused.value.code == "unknown_symbol"
-    for ask in (rehearsal.venue.account, rehearsal.venue.terms, rehearsal.venue.price, rehearsal.venue.open_orders):
-        with pytest.raises(Rejected) as refused:
-            await ask("NOPEUSDT")
-        assert refused.value.code == "-1121"
+async def test_it_says_what_an_entry_may_borrow_and_the_index_price(
+    rehearsal: Rehearsal, autojump_clock: MockClock
+) -> None:
+    """Ten times the equity may be held: nine parts of it lent, less the first hour's interest."""
+    long = await rehearsal.venue.credit(SYMBOL, Side.LONG)
+    short = await rehearsal.venue.credit(SYMBOL, Side.SHORT)
+    assert long.index_price == short.index_price == 60000
+    assert 4490 < (long.borrowable or 0) <= 4500
+    assert Decimal("0.0749") < (short.borrowable or 0) <= Decimal("0.075")
+    assert (await rehearsal.place(BUY, ENTRY, "0.05")).status == "FILLED"
+    after = (await rehearsal.venue.credit(SYMBOL, Side.LONG)).borrowable
+    assert after is not None
+    # 2500 were borrowed, and the fee of 3 counts ten times.
+    assert 1960 < after < 1980
 
 
 async def test_an_untouched_account_holds_its_collateral_and_owes_nothing(

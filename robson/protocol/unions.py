@@ -1,0 +1,32 @@
+"""Every request as one type: what changes something, and all."""
+
+from robson.protocol import oversight, requests
+
+AnyMutation = (
+    requests.ArmRequest
+    | requests.SignalRequest
+    | requests.DisarmRequest
+    | requests.CloseRequest
+    | oversight.AdjustRequest
+    | requests.AdoptRequest
+    | requests.ReleaseRequest
+    | requests.PanicRequest
+    | requests.ResumeRequest
+    | oversight.PauseRequest
+    | oversight.UnpauseRequest
+)
+AnyQuery = (
+    requests.HelloRequest
+    | requests.PingRequest
+    | requests.SchemaRequest
+    | requests.HelpRequest
+    | oversight.VersionRequest
+    | requests.HealthRequest
+    | requests.StatusRequest
+    | oversight.ShowRequest
+    | oversight.WhyRequest
+    | requests.PlanRequest
+    | oversight.JournalRequest
+    | requests.EventsRequest
+)
+AnyRequest = AnyMutation | AnyQuery | requests.SubscribeRequest
