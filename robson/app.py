@@ -87,7 +87,9 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, record))
+        await _serve(
+            supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, supervisor, opened, state)
+        )
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
@@ -126,14 +128,20 @@ async def _serve(
         services.cancel_scope.cancel()
 
 
-def _reading_door(listen: str, desk: Desk, record: Record) -> Callable[[], Awaitable[None]] | None:
+def _reading_door(
+    listen: str, desk: Desk, supervisor: Supervisor, opened: OpenedFeed, state: Path
+) -> Callable[[], Awaitable[None]] | None:
     """Health and metrics over HTTP, for whoever wants them; ConfigurationError for an address that is none."""
     if not listen:
         return None
-    from robson.web.pages import Pages  # noqa: PLC0415  its libraries are only for who has this door
-    from robson.web.server import keep_door, parse_address  # noqa: PLC0415
+    from robson.web.door import parse_address, serve_http  # noqa: PLC0415  its libraries are only for who has this door
+    from robson.web.sources import Sources  # noqa: PLC0415
 
-    return partial(keep_door, parse_address(listen), Pages(desk, __version__, record.open_intents))
+    def reconnects() -> int:
+        return getattr(opened.feed, "reconnects", 0)
+
+    traffic = opened.exchange.traffic if opened.exchange is not None else None
+    return partial(serve_http, parse_address(listen), Sources(desk, supervisor, state, reconnects, traffic))
 
 
 async def _keep(client: "Client") -> None:

@@ -248,6 +248,10 @@ class Rig:
         status = await self.desk.status(ask.StatusRequest(position_id=position_id), NOBODY)
         return status.positions[0]
 
+    async def orders_check(self) -> give.Check:
+        """What `health` says of orders."""
+        return (await self.desk.health(ask.HealthRequest(), NOBODY)).checks["orders"]
+
     # --- what happened -----------------------------------------------------------------------------------------------
 
     def position(self, position_id: str) -> Position:

@@ -162,6 +162,7 @@ class Connection:
             nursery.start_soon(self._stream_prices, nursery.cancel_scope)
 
     async def _stream_events(self, request_id: RequestId, cursor: Cursor, connection: trio.CancelScope) -> None:
+        self._operations.followers.add(cursor)
         try:
             while True:
                 await self._send_events(await cursor.next_lines())
@@ -171,6 +172,8 @@ class Connection:
             connection.cancel()
         except ClientLost:
             connection.cancel()
+        finally:
+            self._operations.followers.discard(cursor)
 
     async def _stream_prices(self, connection: trio.CancelScope) -> None:
         prices = Prices(self._operations)

@@ -81,6 +81,11 @@ class Cursor:
         self._next_seq = max(1, self.from_seq)
         self.oldest_seq = _not_archived(operations, self._next_seq)
 
+    @property
+    def next_seq(self) -> int:
+        """The first seq that the subscriber was not yet given."""
+        return self._next_seq
+
     async def next_lines(self) -> bytes:
         """The next lines to send; waits until something is committed. Empty when none of a batch was wanted.
 

@@ -9,6 +9,7 @@ from robson.domain.account import PairAccount
 from robson.domain.events import Notice
 from robson.domain.values import OrderSide, Role
 from robson.executor.resolution import Executed, Outcome
+from robson.metrics import REACTION_SECONDS, Distribution
 from robson.ports import Intent
 
 
@@ -19,6 +20,8 @@ class OrderBook:
         self._around = around
         self._lives = lives
         self._repay_strays = repay_strays
+        # From the hit of a stop until its order is durable and handed to the venue (s).
+        self.tick_to_order = Distribution(REACTION_SECONDS)
 
     @property
     def epoch(self) -> int:
@@ -51,6 +54,8 @@ class OrderBook:
             for known in self._around.record.intents_of(intent.order.position_id)
         )
         kept = self._around.record.keep(intent)
+        if intent.status == "sent" and intent.order.role is Role.EXIT:
+            self._note_reaction(self._lives[intent.order.position_id])
         if intent.status == "in_doubt" and not told:
             self._around.record.notice(
                 Notice(
@@ -62,6 +67,11 @@ class OrderBook:
             )
             self._lives[intent.order.position_id].stir()
         return kept
+
+    def _note_reaction(self, life: Life) -> None:
+        hit_at, life.hit_at = life.hit_at, None
+        if hit_at is not None:
+            self.tick_to_order.note(self._around.clock.monotonic() - hit_at)
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""

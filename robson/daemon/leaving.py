@@ -13,6 +13,7 @@ from robson.daemon.second_attempt import orders_settled
 from robson.daemon.surroundings import exit_terms
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import RateLimited, VenueError
+from robson.domain.events import Notice
 from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
@@ -38,12 +39,14 @@ _log = structlog.get_logger("robson.exit")
 
 async def leave(life: Life) -> None:
     """Work until the position is Closed or a person is needed; the caller cancels this when it has left Exiting."""
-    failures = 0
+    failures = life.exit_failures = 0
     lane = life.around.exit_lanes.setdefault(life.position.symbol, trio.Lock())
     while isinstance(life.position.state, Exiting):
         await life.listed()
         await orders_settled(life)
         orders, executed = _exit_so_far(life.position)
+        # The attempt that the trigger itself has made may have come to nothing, too.
+        lost = 0 if executed or not orders else 1
         try:
             async with lane:
                 waits = await _step(life)
@@ -55,6 +58,7 @@ async def leave(life: Life) -> None:
             life.detail = f"exit step failed {failures} times: {error or 'no answer'}"
             level = _log.error if failures >= ALARM_AFTER_FAILURES else _log.warning
             level("exit_step_failed", position_id=life.position.position_id, failures=failures, error=str(error))
+            _note_failures(life, failures + lost)
             await trio.sleep(pause)
             continue
         if waits:
@@ -63,10 +67,21 @@ async def leave(life: Life) -> None:
             continue
         await orders_settled(life)
         if _exit_so_far(life.position)[1] > executed:
-            failures = 0
+            failures = life.exit_failures = 0
         else:
             failures += 1
+            _note_failures(life, failures + lost)
             await trio.sleep(backoff_seconds(failures))
+
+
+def _note_failures(life: Life, failures: int) -> None:
+    """Keep how often the exit came no further, and say it once when that is too often; it goes on all the same."""
+    before, life.exit_failures = life.exit_failures, failures
+    if before >= ALARM_AFTER_FAILURES or failures < ALARM_AFTER_FAILURES:
+        return
+    position, at = life.position, life.around.clock.now()
+    told = {"failures": failures, "detail": life.detail or "nothing was executed"}
+    life.around.record.notice(Notice(type="exit_failing", at=at, position_id=position.position_id, data=told))
 
 
 def _exit_so_far(position: Position) -> tuple[int, Decimal]:

@@ -44,6 +44,10 @@ class Life:
         self.around = around
         self.detail: str | None = None
         self.refused_signals = 0
+        # How often in a row the exit came no further.
+        self.exit_failures = 0
+        # When its stop was seen to be hit, on the steady clock, until the order for that goes out.
+        self.hit_at: float | None = None
         self.alive = False
         # Its own interest in the symbol's prices: a neighbour's ends with the neighbour.
         self.is_subscribed = False
@@ -231,6 +235,7 @@ class Life:
 
     def _on_hit(self, crossing: Crossing) -> None:
         self._hit = crossing
+        self.hit_at = self.around.clock.monotonic()
         self.stir()
 
     def take_hit(self) -> StopHit | None:

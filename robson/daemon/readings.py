@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from robson.daemon.doubts import orders_check
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
@@ -37,6 +38,7 @@ def health_checks(supervisor: Supervisor) -> dict[str, give.Check]:
             ok=not unwatched,
             detail=f"not watched: {', '.join(unwatched)}" if unwatched else "every stop is watched",
         ),
+        "orders": orders_check(around, supervisor.lives),
         "entries": _entries(around.record),
     }
 

@@ -1,5 +1,6 @@
 """The journal as the daemon uses it: durable first, and still protective when the disk is gone."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -11,12 +12,16 @@ from robson.domain.events import Fact, Notice, TrailingStopUpdated
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
+from robson.metrics import COMMIT_SECONDS, Distribution
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
 from robson.ports.journal import Twin
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
 UPKEEP_SECONDS = 2.0
+
+# Notices that somebody should look at.
+ALARMS = frozenset({"order_in_doubt", "exit_refused", "exit_failing", "drift_found", "unprotected"})
 
 _log = structlog.get_logger("robson.journal")
 
@@ -37,6 +42,9 @@ class Record:
         self.degraded: str | None = None
         self._upkeep_remark: str | None = None
         self._slowness = Slowness()
+        # Since the start of this run: rows of the sequence by type, and how long each decision took to be durable (s).
+        self.rows: Counter[str] = Counter()
+        self.commits = Distribution(COMMIT_SECONDS)
         self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
@@ -82,7 +90,9 @@ class Record:
     def _commit(self, commit: Commit) -> tuple[Recorded, ...]:
         began = self._clock.monotonic()
         rows = self.journal.commit(commit)
-        self._slowness.note(began, self._clock.monotonic())
+        ended = self._clock.monotonic()
+        self._slowness.note(began, ended)
+        self.commits.note(ended - began)
         return rows
 
     def ratchet(self, facts: Sequence[Fact], positions: Sequence[Position]) -> bool:
@@ -118,7 +128,8 @@ class Record:
 
     def notice(self, notice: Notice) -> None:
         """Write a notice; it is dropped when the disk refuses, the log still has it."""
-        _log.info(notice.type, position_id=notice.position_id, **{k: v for k, v in notice.data.items() if k != "event"})
+        level = _log.warning if notice.type in ALARMS else _log.info
+        level(notice.type, position_id=notice.position_id, **{k: v for k, v in notice.data.items() if k != "event"})
         try:
             self.write(Commit(notices=(notice,)))
         except RuleError:
@@ -274,6 +285,7 @@ class Record:
 
     def _announce(self, rows: Sequence[Recorded]) -> None:
         if rows:
+            self.rows.update(row.type for row in rows)
             self.last_seq = rows[-1].seq
             self._news.set()
             self._news = trio.Event()

@@ -34,6 +34,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
     match outcome:
         case Executed():
             ended = intents.mark_executed(intent, outcome.report)
+            life.around.tally.note_fill(life.position, intent, outcome)
             life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
             if order.role is Role.EXIT:
                 _tell_excess(life)
@@ -44,6 +45,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
             ended = intents.mark_absent(intent)
             # Twelve seconds and more have passed: the entry's signal is stale, it is never sent again.
             _refused(life, ended, "stale", "absent", "the order never reached the market: the venue denies it")
+    life.around.tally.note_end(ended)
     if intent.status == "in_doubt":
         life.around.record.notice(
             Notice(

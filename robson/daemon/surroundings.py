@@ -13,6 +13,7 @@ import trio
 
 from robson.clock import process_age_seconds
 from robson.daemon.record import Record
+from robson.daemon.tallies import OrderTally
 from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
@@ -106,6 +107,7 @@ class Surroundings:
     fills: Counter[str] = field(default_factory=Counter)
     # How many of those were known when the pair's baseline was read.
     fills_at_baseline: Counter[str] = field(default_factory=Counter)
+    tally: OrderTally = field(default_factory=OrderTally)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
 
     async def instrument(self, symbol: str) -> Instrument:

@@ -8,7 +8,7 @@ class Exposure:
 
     def __init__(self, earlier_seconds: float = 0.0) -> None:
         self.causes: tuple[str, ...] = ()
-        self._total = earlier_seconds
+        self._total = self._earlier = earlier_seconds
         self._since: float | None = None
 
     def update(self, causes: tuple[str, ...], now: float) -> float | None:
@@ -28,6 +28,10 @@ class Exposure:
         """All unprotected seconds up to now."""
         running = now - self._since if self._since is not None else 0.0
         return self._total + running
+
+    def seconds_of_run(self, now: float) -> float:
+        """The same without what earlier runs had counted."""
+        return self.seconds(now) - self._earlier
 
 
 def as_decimal(seconds: float) -> Decimal:

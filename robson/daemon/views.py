@@ -63,6 +63,7 @@ def position_view(
         entered_at=entry.filled_at if entry else None,
         closed_at=state.closed_at if isinstance(state, Closed) else None,
         unprotected_seconds=round(unprotected_seconds, 3),
+        order_in_doubt=any(i.status == "in_doubt" for i in around.record.intents_of(position.position_id)),
     )
 
 

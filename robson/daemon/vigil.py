@@ -1,5 +1,7 @@
 """Who counts the seconds: whether each position in the market has a fresh price, a live monitor and a venue."""
 
+from collections import Counter
+
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.unprotected import Exposure, as_decimal
@@ -15,6 +17,7 @@ class Vigil:
         self.around = around
         self._exposures: dict[str, Exposure] = {}
         self._lives: dict[str, Life] = {}
+        self._over_seconds = 0.0
         around.executor.reach.on_change = self._review_all
 
     def begin(self, life: Life, *, recovered: bool) -> None:
@@ -27,12 +30,23 @@ class Vigil:
     def end(self, life: Life) -> None:
         """The position is over."""
         self.review(life)
-        del self._exposures[life.position.position_id], self._lives[life.position.position_id]
+        exposure = self._exposures.pop(life.position.position_id)
+        self._over_seconds += exposure.seconds_of_run(self.around.clock.monotonic())
+        del self._lives[life.position.position_id]
 
     def seconds(self, position_id: str) -> float:
         """How long an open position was unprotected so far (s)."""
         exposure = self._exposures.get(position_id)
         return exposure.seconds(self.around.clock.monotonic()) if exposure is not None else 0.0
+
+    def seconds_of_run(self) -> float:
+        """How long positions were unprotected in this run, all together (s); it never falls."""
+        now = self.around.clock.monotonic()
+        return self._over_seconds + sum(exposure.seconds_of_run(now) for exposure in self._exposures.values())
+
+    def causes(self) -> Counter[str]:
+        """How many positions lack what at this moment."""
+        return Counter(cause for exposure in self._exposures.values() for cause in exposure.causes)
 
     def stored_seconds(self, position_id: str) -> float:
         """The same from the journal's notices, for a position that is over or was recovered."""

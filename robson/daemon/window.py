@@ -26,7 +26,7 @@ from robson.protocol import PROTOCOL_VERSION, oversight
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
-from robson.protocol.operations import Caller
+from robson.protocol.operations import Caller, Follower
 
 _ROWS_AT_ONCE = 256
 
@@ -47,12 +47,18 @@ class Window:
     def __init__(self, supervisor: Supervisor, identity: Identity) -> None:
         self._supervisor = supervisor
         self._identity = identity
+        self.followers: set[Follower] = set()
 
     @property
     def _around(self) -> Surroundings:
         return self._supervisor.around
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> Identity:
+        """What the daemon says of itself."""
+        return self._identity
 
     def state(self) -> give.DaemonState:
         """recovering until every stop is watched; degraded while a feed, the venue or the journal is out of reach."""

@@ -206,6 +206,7 @@ NOTICE_TYPES = (
     "order_in_doubt",
     "order_resolved",
     "exit_refused",
+    "exit_failing",
     "journal_degraded",
     "journal_recovered",
     "journal_copied",

@@ -76,6 +76,8 @@ class Executor:
         self._in_hand: set[ClientOrderId] = set()
         self._entry_lanes: dict[str, trio.Lock] = {}
         self._faults: Counter[ClientOrderId] = Counter()
+        # Exits that surely did not reach the venue, and how often in a row.
+        self.unsent: Counter[ClientOrderId] = Counter()
 
     @property
     def reachable(self) -> bool:
@@ -122,6 +124,7 @@ class Executor:
             self.wake()
         finally:
             self._in_hand.discard(intent.order.client_order_id)
+            del self.unsent[intent.order.client_order_id]
             self._news.forget(intent.order.client_order_id)
             if not self._in_hand:
                 self._idle.set()
@@ -175,7 +178,9 @@ class Executor:
                     return sent, Refused(stage="venue", code=error.code, message=error.text)
                 pause = max(intents.backoff_seconds(failures), error.retry_after_seconds)
             failures += 1
-            _log.warning("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
+            self.unsent[intent.order.client_order_id] = failures
+            level = _log.error if failures >= ALARM_AFTER_FAULTS else _log.warning
+            level("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
             await trio.sleep(pause)
 
     async def _place(self, book: Book, sent: Intent) -> tuple[Intent, Outcome]:

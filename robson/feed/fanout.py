@@ -1,6 +1,7 @@
 """From one tick to everything that waits for it, inline and in order."""
 
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -45,6 +46,8 @@ class FanOut:
         self._quotes: dict[str, Quote] = {}
         self._streaming: set[str] = set()
         self._locks: dict[str, trio.Lock] = {}
+        # How often each symbol's ticks were late or lost, since the start of this run.
+        self.interruptions: Counter[str] = Counter()
         # In the order of their first move since the last flush.
         self._moved: dict[Attachment, None] = {}
         self._has_moved = trio.Event()
@@ -85,6 +88,7 @@ class FanOut:
         quote = self._quotes.get(symbol)
         if quote is not None:
             quote.interrupt(reason)
+            self.interruptions[symbol] += 1
 
     # Who is interested in a symbol.
 

@@ -57,12 +57,22 @@ def body_digest(request: ask.Mutation) -> str:
     return sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 
 
+class Follower(Protocol):
+    """A subscriber that is being served."""
+
+    @property
+    def next_seq(self) -> int:
+        """The first seq that it has not taken yet."""
+
+
 class Operations(Protocol):
     """The daemon behind the socket.
 
     Every method may raise RuleError with the code that the client sees (`retryable` ones are never stored), or another
     RobsonError. Mutations go on to their end when the client leaves; they are cancelled only with the server.
     """
+
+    followers: set[Follower]
 
     async def hello(self, request: ask.HelloRequest, caller: Caller) -> give.HelloResult:
         """Which daemon this is."""

@@ -131,6 +131,7 @@ class PositionView(Result, kw_only=True):
     unprotected_seconds: Annotated[
         float, Meta(description="without a fresh price, a monitor or a reachable executor")
     ] = 0.0
+    order_in_doubt: Annotated[bool, Meta(description="an order of it was sent and its outcome is unknown")] = False
 
 
 class StatusResult(Result):

@@ -1,1 +1,1 @@
-"""Reading over HTTP: health and metrics for whoever watches over the daemon."""
+"""Health and metrics over HTTP: read-only, on an address of the operator's choice."""

@@ -1,82 +1,59 @@
-"""What each path answers, from the same words as the commands `health` and `status`."""
+"""The three pages `/livez`, `/readyz` and `/metrics`; each is made at most once a second, however often it is read."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 from robson.domain.codec import encode
-from robson.metrics import CONTENT_TYPE, Readings, exposition
-from robson.ports import Intent
-from robson.protocol import requests as ask
-from robson.protocol.operations import Caller, Operations
+from robson.protocol.operations import Caller
+from robson.protocol.requests import HealthRequest
+from robson.web.exchange import Reply
+from robson.web.exposition import CONTENT_TYPE, exposition, registry_of
+from robson.web.sources import Sources
 
-OK, NOT_FOUND, NOT_ALLOWED, NOT_READY = 200, 404, 405, 503
-_TEXT, _JSON = "text/plain; charset=utf-8", "application/json"
-# Nobody in particular: a page changes nothing.
-_READER = Caller(uid=-1, pid=-1, gid=-1)
-_STATES = ("Armed", "Entering", "Active", "Exiting", "Error")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer: its status, its type and its bytes."""
-
-    status: int
-    content_type: str
-    content: bytes
+KEPT_SECONDS = 1.0
+# The operations ask who calls; over HTTP nobody knows.
+_NOBODY = Caller(uid=-1, pid=0, gid=-1)
 
 
 class Pages:
-    """The pages of one daemon."""
+    """Answers a path; `steady` is a clock in real seconds."""
 
-    def __init__(self, operations: Operations, version: str, open_intents: Callable[[], Iterable[Intent]]) -> None:
-        self._operations = operations
-        self._version = version
-        self._open_intents = open_intents
+    def __init__(self, sources: Sources, steady: Callable[[], float]) -> None:
+        self._sources = sources
+        self._steady = steady
+        self._registry = registry_of(sources)
+        self._kept: dict[str, tuple[float, Reply]] = {}
+        self._makers: dict[str, Callable[[], Awaitable[Reply]]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/readyz?verbose": self._readyz_verbose,
+            "/metrics": self._metrics,
+        }
 
-    async def answer(self, method: str, target: str) -> Page:
-        """The page of a request; whatever is not there says so."""
-        if method not in {"GET", "HEAD"}:
-            return _words(NOT_ALLOWED, "only GET and HEAD are answered")
-        match target.partition("?")[0]:
-            case "/livez":
-                return _words(OK, "ok")
-            case "/readyz":
-                return await self._ready(is_verbose="verbose" in target.partition("?")[2])
-            case "/metrics":
-                return Page(OK, CONTENT_TYPE, exposition(await self._readings()))
-            case _:
-                return _words(NOT_FOUND, "the paths are /livez, /readyz and /metrics")
+    async def respond(self, target: str) -> Reply:
+        """The answer to a target; 404 for one that is not there, whose query is not looked at unless it is known."""
+        path = target if target in self._makers else target.partition("?")[0]
+        maker = self._makers.get(path)
+        if maker is None:
+            return Reply(404, b"there are /livez, /readyz, /readyz?verbose and /metrics\n")
+        made_at, reply = self._kept.get(path, (-KEPT_SECONDS, None))
+        if reply is None or self._steady() - made_at >= KEPT_SECONDS:
+            reply = await maker()
+            self._kept[path] = (self._steady(), reply)
+        return reply
 
-    async def _ready(self, *, is_verbose: bool) -> Page:
-        health = await self._operations.health(ask.HealthRequest(), _READER)
-        status = OK if health.ready else NOT_READY
-        if is_verbose:
-            return Page(status, _JSON, encode(health) + b"\n")
-        return _words(status, "ok" if health.ready else "not ready")
+    async def _livez(self) -> Reply:
+        return Reply(200, b"ok\n")
 
-    async def _readings(self) -> Readings:
-        health = await self._operations.health(ask.HealthRequest(), _READER)
-        status = await self._operations.status(ask.StatusRequest(), _READER)
-        doubts = Counter(intent.order.role.value for intent in self._open_intents() if intent.status == "in_doubt")
-        states = Counter[str](view.state for view in status.positions)
-        return Readings(
-            version=self._version,
-            mode=status.mode,
-            state=status.state,
-            positions={state: states[state] for state in _STATES},
-            intents_in_doubt={"entry": doubts["entry"], "exit": doubts["exit"]},
-            feed_age_seconds={
-                symbol: feed.age_seconds for symbol, feed in status.feed.items() if feed.age_seconds is not None
-            },
-            feeds_stale={symbol: feed.stale for symbol, feed in status.feed.items()},
-            checks={name: check.ok for name, check in health.checks.items()},
-            unprotected_seconds=status.unprotected_seconds,
-            time_to_protected_seconds=status.time_to_protected_seconds,
-            panic_latched=status.panic_latched,
-            last_seq=self._operations.last_seq(),
-        )
+    async def _readyz(self) -> Reply:
+        health = await self._sources.desk.health(HealthRequest(), _NOBODY)
+        if health.ready:
+            return Reply(200, b"ok\n")
+        failed = ", ".join(name for name, check in health.checks.items() if not check.ok)
+        return Reply(503, f"not ready: {failed}\n".encode())
 
+    async def _readyz_verbose(self) -> Reply:
+        health = await self._sources.desk.health(HealthRequest(), _NOBODY)
+        return Reply(200 if health.ready else 503, encode(health) + b"\n", "application/json")
 
-def _words(status: int, words: str) -> Page:
-    return Page(status, _TEXT, f"{words}\n".encode())
+    async def _metrics(self) -> Reply:
+        return Reply(200, exposition(self._registry), CONTENT_TYPE)

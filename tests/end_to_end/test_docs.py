@@ -25,7 +25,7 @@ NOT_RUN = {
     "make install": "it installs, from the network the first time",
 }
 # Somebody else may listen there on the machine that runs the tests.
-DOCUMENTED_ADDRESS = "127.0.0.1:9000"
+DOCUMENTED_ADDRESSES = ("127.0.0.1:9000", "127.0.0.1:9464")
 # In the documents this stands for the position that was armed last.
 PLACEHOLDER = re.compile(r"\bID\b")
 
@@ -69,6 +69,13 @@ def shape(output: str) -> list[str]:
     return [" ".join(line.split()) for line in output.strip().splitlines()]
 
 
+def free_address() -> str:
+    """A port of loopback at which nobody listens now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 class Terminal:
     """Runs documented commands in a directory that looks like a checkout, with a daemon where they start one."""
 
@@ -78,9 +85,7 @@ class Terminal:
         self.daemon: Daemon | None = None
         self.daemons: list[Daemon] = []
         self.emulator: subprocess.Popen[str] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.addresses = {documented: free_address() for documented in DOCUMENTED_ADDRESSES}
         shutil.copy(ROOT / "pyproject.toml", directory)
         (directory / "robson").mkdir()
         (directory / "robson" / "__init__.py").touch()
@@ -91,7 +96,8 @@ class Terminal:
     def run(self, step: Step) -> str:
         """Run one command; gives what it printed, and fails as it does."""
         command = PLACEHOLDER.sub(self.armed, step.command).removeprefix(".venv/bin/")
-        command = command.replace(DOCUMENTED_ADDRESS, self.address)
+        for documented, address in self.addresses.items():
+            command = command.replace(documented, address)
         if command.startswith("robson emulator"):
             self.start_emulator(command)
             return ""
@@ -148,7 +154,7 @@ class Terminal:
             text=True,
         )
         assert self.emulator.stdout is not None
-        assert self.address in self.emulator.stdout.readline()
+        assert self.addresses["127.0.0.1:9000"] in self.emulator.stdout.readline()
 
     def await_entry(self, position_id: str, command: str) -> None:
         """A person reads before typing on; meanwhile a position that enters at once has entered."""

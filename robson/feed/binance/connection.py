@@ -124,6 +124,8 @@ class Succession:
     ) -> None:
         """`on_change` is told why the connection was lost, and None when there is one again. `name` is for the log."""
         self.present: Connection | None = None
+        # How often another connection took the place of one, in good order or not.
+        self.reconnects = 0
         self._name = name
         self._make = make
         self._on_change = on_change
@@ -171,6 +173,7 @@ class Succession:
     def _take_over(self, connection: Connection) -> None:
         before, self.present = self.present, connection
         if before is not None:
+            self.reconnects += 1
             before.close("replaced")
         self._on_change(connection.reason if connection.is_over else None)
 

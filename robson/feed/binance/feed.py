@@ -67,6 +67,11 @@ class BinanceFeed:
         self._market: Market | None = None
         self._delivery: Delivery | None = None
 
+    @property
+    def reconnects(self) -> int:
+        """How often another connection took the place of one."""
+        return self._streams.reconnects
+
     async def run(self, market: Market) -> None:
         """Deliver ticks of the subscribed symbols until cancelled."""
         try:

@@ -24,6 +24,7 @@ from robson.venue.binance.hiding import MASK, masked, signature_of
 from robson.venue.binance.reading import Malformed, document_of
 from robson.venue.binance.server_clock import ServerClock
 from robson.venue.binance.signing import Parameter, encode, signed
+from robson.venue.binance.traffic import Traffic
 from robson.venue.binance.weights import Budgets, Priority
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class Client:
         self._reads = open_connections(tls, transport, connections=40)
         self._writes = open_connections(tls, transport, connections=100)
         self.clock_doubted = trio.Event()
+        self.traffic = Traffic(clock, self._budgets, self._server_clock)
         # httpx logs each URL, signature and all, and httpcore each header.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -129,7 +131,8 @@ class Client:
             signed_at = self.timestamp_ms() if timestamp_ms is None else timestamp_ms
             query = self._query(endpoint, parameters, signed_at, receive_window_ms)
             try:
-                answer = await self._exchange(endpoint, query, priority, weight, connect_ms=receive_window_ms)
+                with self.traffic.ending(endpoint):
+                    answer = await self._exchange(endpoint, query, priority, weight, connect_ms=receive_window_ms)
             except VenueError as error:
                 if getattr(error, "code", "") != errors.OUTSIDE_WINDOW:
                     raise
@@ -172,7 +175,9 @@ class Client:
         minute = self._budgets.spend(
             endpoint, endpoint.weight if weight is None else weight, priority, self._venue_ms()
         )
-        answer = await self._send(endpoint, kind, query, connect_ms / 1000, [] if sent_at is None else sent_at)
+        sent_at = [] if sent_at is None else sent_at
+        with self.traffic.timed(endpoint, sent_at):
+            answer = await self._send(endpoint, kind, query, connect_ms / 1000, sent_at)
         now_ms = self._venue_ms()
         self._budgets.hear(endpoint, answer.headers, minute, now_ms)
         try:

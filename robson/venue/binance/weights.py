@@ -95,6 +95,11 @@ class Budgets:
         self._at(now_ms)
         return self._used.get(endpoint.bucket, 0)
 
+    def used_by_bucket(self, now_ms: int) -> dict[str, int]:
+        """The weight used of every budget in the present minute, as far as anything was."""
+        self._at(now_ms)
+        return dict(self._used)
+
     def _stop(self, refusal: RateLimited, until_ms: int, highest: Priority) -> None:
         for priority in Priority:
             if priority <= highest:

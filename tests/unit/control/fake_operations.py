@@ -17,7 +17,7 @@ from robson.protocol import oversight
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
-from robson.protocol.operations import Caller, Ticket
+from robson.protocol.operations import Caller, Follower, Ticket
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIZE = JournalSize(
@@ -50,6 +50,7 @@ class FakeOperations:
 
     def __init__(self) -> None:
         self.asked: list[ask.Request] = []
+        self.followers: set[Follower] = set()
         self.callers: list[Caller] = []
         self.positions: dict[str, give.PositionView] = {}
         self.rows: list[Recorded] = []
