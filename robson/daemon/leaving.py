@@ -8,9 +8,9 @@ import msgspec
 import structlog
 import trio
 
+from robson.daemon.exit_terms import exit_terms
 from robson.daemon.life import Life
 from robson.daemon.second_attempt import orders_settled
-from robson.daemon.surroundings import exit_terms
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import RateLimited, VenueError
 from robson.domain.events import Notice

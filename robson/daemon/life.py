@@ -6,8 +6,9 @@ from datetime import datetime
 import structlog
 import trio
 
+from robson.daemon.exit_terms import exit_terms
 from robson.daemon.gaps import tell_replayed
-from robson.daemon.surroundings import Surroundings, exit_terms
+from robson.daemon.surroundings import Surroundings
 from robson.domain.position import Active, Position, Trail
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import (

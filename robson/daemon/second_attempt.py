@@ -6,8 +6,8 @@ import msgspec
 import structlog
 import trio
 
+from robson.daemon.exit_terms import exit_terms
 from robson.daemon.life import Life
-from robson.daemon.surroundings import exit_terms
 from robson.domain.errors import RateLimited, RuleError, VenueError
 from robson.domain.stimuli import RemainderFound
 from robson.domain.values import Fence, plain

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import structlog
 
+from robson.daemon.exit_terms import exit_terms
 from robson.daemon.life import Life
-from robson.daemon.surroundings import exit_terms
 from robson.domain.events import Notice
 from robson.domain.stimuli import EntryExecuted, EntryRefused, ExitExecuted, Stimulus
 from robson.domain.values import Fence, OrderSide, Role, plain

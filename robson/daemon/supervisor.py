@@ -11,11 +11,12 @@ from robson.daemon import course
 from robson.daemon.archiving import archive_oldest
 from robson.daemon.book import OrderBook
 from robson.daemon.drift import DriftWatch
+from robson.daemon.exit_terms import exit_terms
 from robson.daemon.filters import keep_filters
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
 from robson.daemon.recovery import rebuild_stop, tell_protected
-from robson.daemon.surroundings import Surroundings, exit_terms, weighs_on_pair
+from robson.daemon.surroundings import Surroundings, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
 from robson.domain.errors import JournalUnusable, Rejected, RuleError, VenueError

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-import msgspec
 import structlog
 import trio
 
@@ -18,10 +17,9 @@ from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.position import Active, Armed, Entering, Error, Exiting, Position
-from robson.domain.stimuli import ExitTerms, Neighbour
+from robson.domain.position import Armed, Entering, Error, Exiting, Position
+from robson.domain.stimuli import Neighbour
 from robson.domain.values import ZERO, Fence, PositionId, Side, plain
-from robson.engine.exits import first_exit_quantity, interest_estimate
 from robson.executor import self_fence
 from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
@@ -265,38 +263,3 @@ def weighs_on_pair(position: Position) -> bool:
     if isinstance(state, Error):
         return state.entry is not None or state.client_order_id is not None
     return position.entry is not None or isinstance(state, (Entering, Exiting))
-
-
-def exit_terms(position: Position, around: Surroundings) -> ExitTerms:
-    """What an exit's first size depends on, from what is already known: a stop waits for no network."""
-    instrument = around.instruments[position.symbol]
-    terms = around.terms.get(position.symbol, PairTerms())
-    entry = position.entry
-    pair = around.record.pair(position.symbol)
-    if position.side is Side.LONG or entry is None:
-        # A crumb of base that an earlier loan left owed is repaid from what is held; its own interest may double it.
-        crumb = 2 * pair.carried_base if pair is not None else ZERO
-        owed = ExitTerms(instrument=instrument, fee_rate=terms.taker_fee_rate, interest_base=crumb)
-        return _fenced(owed, position, around)
-    interest = interest_estimate(
-        entry.borrowed.get(instrument.base, ZERO),
-        terms.base_hourly_interest_rate,
-        entry.filled_at,
-        around.clock.now(),
-    )
-    # An account whose last fee was taken from a third asset pays the next one so, too: nothing is bought for it.
-    pays_elsewhere = bool(entry.fees_by_asset) and entry.fees_by_asset.keys().isdisjoint(
-        {instrument.base, instrument.quote}
-    )
-    fee_rate = ZERO if pays_elsewhere else terms.taker_fee_rate
-    owed = ExitTerms(instrument=instrument, fee_rate=fee_rate, interest_base=interest)
-    return _fenced(owed, position, around)
-
-
-def _fenced(terms: ExitTerms, position: Position, around: Surroundings) -> ExitTerms:
-    """The terms with the fence of a first attempt, where this is one."""
-    entry = position.entry
-    if entry is None or not isinstance(position.state, Active):
-        return terms
-    first = first_exit_quantity(position.side, entry.quantity, entry.fees_by_asset, terms)
-    return msgspec.structs.replace(terms, fence=around.fence_for(position, first))

@@ -64,6 +64,8 @@ class Watchman(Instrument):
         self.explained: Counter[str] = Counter()
         # The smallest order of each pair when a position last left it (base), by the prices shortly before.
         self.least_when_left: dict[str, Decimal] = {}
+        # How many have left each pair beside others since one was the last out: each may leave dust of its own.
+        self.left_beside: Counter[str] = Counter()
 
     def demand(self, holds: object, what: str, *details: object) -> None:
         """Keep the first violation and end the life; the product may be in the middle of something."""
@@ -133,6 +135,7 @@ class Watchman(Instrument):
         symbol = position.symbol
         self.least_when_left[symbol] = self._least_of_late(rig, symbol)
         others = rig.around.on_pair(symbol, but=position.position_id)
+        self.left_beside[symbol] = self.left_beside[symbol] + 1 if others else 0
         pair = self.accounts.pair(symbol)
         # Who came and left within the lag may be shown the account from before; the next start repays what is left.
         lags = isinstance(rig.venue, RoughVenue) and rig.venue.weather.lag("account") > 0

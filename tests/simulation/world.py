@@ -245,7 +245,9 @@ class World:
             allowed = least if "account_lag" in self.weather.climate else instrument.step_size
             self.watchman.demand(unnamed < allowed, "what was left has no name", held, pair)
             # A price that rose since makes an order of what was too small when it was left: nobody is there to sell it.
+            # So is it with the dust of several, the last of whom left beside an entry that came to nothing.
             could_not = max(self.watchman.least_when_left.get(symbol, least), least)
+            could_not *= 1 + self.watchman.left_beside[symbol]
             self.watchman.demand(held < could_not, "something was left to sell", held, pair)
             self.watchman.demand(account.base.debt < least, "something was left to buy", account, pair)
 
