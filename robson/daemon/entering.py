@@ -110,7 +110,9 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.pair_terms(symbol)
-        account, credit = await _account_and_credit(life)
+        credit = await ask_credit(around.venue, symbol, position.side) or Credit()
+        # Last of all: while anything else is waited for, a neighbour may leave, and what it sold is no baseline.
+        account = await _settled_account(life)
     # From here to the decision nothing awaits, so the neighbours cannot change any more.
     neighbours = around.neighbours(symbol, but=position.position_id)
     entry = EntryTerms(
@@ -129,31 +131,6 @@ async def _read_terms(life: Life) -> tuple[EntryTerms, tuple[PairRecord, ...]]:
     # What a stray loan brought in is nobody's holding: it goes with its repayment.
     counts = not neighbours and entry.unexplained_debt <= 0
     return entry, (_baseline(life, account),) if counts else ()
-
-
-async def _account_and_credit(life: Life) -> tuple[PairAccount, Credit]:
-    """Both side by side; only the account is indispensable."""
-    credit = Credit()
-    found: PairAccount | VenueError | None = None
-
-    async def read_credit() -> None:
-        nonlocal credit
-        credit = await ask_credit(life.around.venue, life.position.symbol, life.position.side) or Credit()
-
-    async def read_account() -> None:
-        nonlocal found
-        try:
-            found = await _settled_account(life)
-        except VenueError as error:
-            found = error
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(read_credit)
-        nursery.start_soon(read_account)
-    if isinstance(found, VenueError):
-        raise found
-    assert found is not None
-    return found, credit
 
 
 async def _settled_account(life: Life) -> PairAccount:
