@@ -16,8 +16,9 @@ STOP = Decimal(95)
 NOW_AND_THEN = 1e-6
 
 # A market that is calm around 100 and then falls for good; each trade comes so long after the one before, or is lost.
+# It never comes back by more than the filter's share: then prints would be left out, rightly.
 CALM = st.lists(st.tuples(st.sampled_from(["100", "100.2", "99.9"]), st.floats(0, 0.3), st.booleans()), max_size=8)
-FALL = st.lists(st.tuples(st.sampled_from(["90", "89.9", "80"]), st.floats(0, 0.4), st.booleans()), max_size=25)
+FALL = st.lists(st.tuples(st.sampled_from(["90", "89.9", "89.5"]), st.floats(0, 0.4), st.booleans()), max_size=25)
 DOUBTS = st.builds(
     Doubt, percent=st.sampled_from([Decimal(1), Decimal(4)]), ticks=st.integers(1, 20), seconds=st.floats(0.05, 2.0)
 )
