@@ -269,6 +269,11 @@ class Rig:
                 await self.record.wait_events(self.record.last_seq)
         return position
 
+    def reopened(self) -> MemoryJournal:
+        """The journal as the next run finds it."""
+        assert isinstance(self.journal, MemoryJournal), self.journal
+        return self.journal.reopened()
+
     def events(self, position_id: str | None = None) -> list[str]:
         """The names of the committed rows, all or one position's."""
         return [row.type for row in self.journal.events() if position_id in (None, row.position_id)]

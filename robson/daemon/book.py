@@ -55,7 +55,7 @@ class OrderBook:
         )
         kept = self._around.record.keep(intent)
         if intent.status == "sent" and intent.order.role is Role.EXIT:
-            self._note_reaction(self._lives[intent.order.position_id])
+            self._note_reaction(self._lives.get(intent.order.position_id))
         if intent.status == "in_doubt" and not told:
             self._around.record.notice(
                 Notice(
@@ -68,10 +68,10 @@ class OrderBook:
             self._lives[intent.order.position_id].stir()
         return kept
 
-    def _note_reaction(self, life: Life) -> None:
-        hit_at, life.hit_at = life.hit_at, None
-        if hit_at is not None:
-            self.tick_to_order.note(self._around.clock.monotonic() - hit_at)
+    def _note_reaction(self, life: Life | None) -> None:
+        if life is not None and life.hit_at is not None:
+            self.tick_to_order.note(self._around.clock.monotonic() - life.hit_at)
+            life.hit_at = None
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""

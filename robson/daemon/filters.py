@@ -47,6 +47,9 @@ async def _reread(symbol: str, around: Surroundings) -> bool:
             pause = backoff_seconds(failures)
             await trio.sleep(max(pause, error.retry_after_seconds) if isinstance(error, RateLimited) else pause)
             continue
+        except Exception:  # noqa: BLE001  an adapter's fault must not end the positions; what was known stays
+            _log.exception("filters_not_read", symbol=symbol)
+            return False
         if told != known:
             _log.warning("filters_changed", symbol=symbol, before=str(known), now=str(told))
             around.instruments[symbol] = told

@@ -34,10 +34,12 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
     match outcome:
         case Executed():
             ended = intents.mark_executed(intent, outcome.report)
-            life.around.tally.note_fill(life.position, intent, outcome)
+            before = life.position
             life.feel(_executed(life, intent, outcome), intents=(ended,), fills=_fills(intent, outcome))
             if order.role is Role.EXIT:
                 _tell_excess(life)
+            # The fact first: what only counts must not stand in its way.
+            life.around.tally.note_fill(before, intent, outcome)
         case Refused():
             ended = intents.mark_refused(intent, outcome.code, outcome.message)
             _refused(life, ended, outcome.stage, outcome.code, outcome.message)

@@ -32,9 +32,6 @@ _log = structlog.get_logger("robson.position")
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 
-
-_log = structlog.get_logger("robson.position")
-
 # Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
 ACCOUNT_LAG_SECONDS = 60.0
 

@@ -55,7 +55,7 @@ class Life:
 
     def rig(self) -> Rig:
         def wrap(venue: Venue) -> RoughVenue:
-            return RoughVenue(venue, self.weather, self.accounts)  # type: ignore[arg-type]
+            return RoughVenue(venue, self.weather, self.accounts)  # type: ignore[arg-type]  # the rig hands over its paper venue
 
         rig = Rig(
             self.directory,

@@ -21,10 +21,13 @@ class CoarserVenue(FaultyVenue):
         super().__init__(inner)
         self.factor = 1
         self.down = False
+        self.is_broken = False
 
     async def instrument(self, symbol: str) -> Instrument:
         if self.down:
             raise Unreachable("connection refused")
+        if self.is_broken:
+            raise KeyError("filters")
         known = await super().instrument(symbol)
         step = known.step_size * self.factor
         return msgspec.structs.replace(known, step_size=step, minimum_quantity=step)
@@ -78,3 +81,16 @@ async def test_filters_are_read_again_within_ten_minutes(tmp_path: Path, autojum
         assert rig.around.instruments["BTCUSDT"].step_size == Decimal("0.00001")
         await trio.sleep(40)
         assert rig.around.instruments["BTCUSDT"].step_size == Decimal("0.0001")
+
+
+async def test_an_adapter_that_fails_ends_nothing(tmp_path: Path, autojump_clock: MockClock) -> None:
+    rig, venue = coarser(tmp_path)
+    async with rig.running():
+        position_id = await rig.active()
+        venue.is_broken = True
+        await trio.sleep(1300)
+        venue.is_broken = False
+        venue.factor = 10
+        await trio.sleep(80)
+        assert rig.around.instruments["BTCUSDT"].step_size == Decimal("0.0001")
+        assert (await rig.close(position_id)).outcome == "closed"

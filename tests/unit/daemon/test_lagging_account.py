@@ -170,7 +170,7 @@ async def test_an_account_that_nobody_has_traded_on_is_not_behind_after_a_start(
         rig.tick("95000")
         # Too near a stop is refused, after the account was read and remembered.
         assert not (await rig.signal(position_id, "95000", "94999")).accepted
-    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed)  # type: ignore[attr-defined]
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed)
     async with again.running():
         again.tick("95000")
         assert again.record.pair("BTCUSDT").baseline_quote > 0

@@ -56,7 +56,7 @@ async def test_the_time_until_a_stop_is_rebuilt_is_unprotected(tmp_path: Path, a
     async with Rig(tmp_path, settings=EXACT).running() as rig:
         position_id = await rig.active()
         rig.tick("95000")
-    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed, wrap=SlowFilters)  # type: ignore[attr-defined]
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed, wrap=SlowFilters)
     async with again.running():
         again.tick("95000")
         await trio.sleep(1)
@@ -75,7 +75,7 @@ async def test_a_stop_that_no_trade_ever_moved_is_protected_as_soon_as_it_is_wat
         assert (await rig.signal(position_id, "95000", "93500")).accepted
         await rig.until(position_id, "Active")
         assert rig.position(position_id).trail.trade_id is None
-    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed)  # type: ignore[attr-defined]
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed)
     async with again.running():
         await trio.sleep(4)
         again.tick("95000")

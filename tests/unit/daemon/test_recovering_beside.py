@@ -42,7 +42,7 @@ async def test_a_neighbour_that_leaves_takes_no_watch_along(
         await prepare(life)
 
     monkeypatch.setattr(recovery, "_prepare", prepare_late)
-    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed)  # type: ignore[attr-defined]
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed)
     async with again.running(recovered=False):
         again.tick("95000")
         await trio.sleep(10)

@@ -153,7 +153,7 @@ async def test_terms_that_are_refused_keep_no_stop_from_being_watched(
 ) -> None:
     async with Rig(tmp_path, settings=EXACT, wrap=Gate).running() as rig:
         position_id = await rig.active()
-    again = Rig(tmp_path, settings=EXACT, journal=rig.journal.reopened(), feed=rig.feed, wrap=Gate)  # type: ignore[attr-defined]
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed, wrap=Gate)
     gated(again).no_terms = True
     with trio.fail_after(60):
         async with again.running():

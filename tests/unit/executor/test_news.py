@@ -32,7 +32,7 @@ class Heard:
             self.questions += 1
             return await asked(symbol, client_order_id)
 
-        self.venue.order = order  # type: ignore[method-assign]
+        self.venue.order = order  # type: ignore[method-assign]  # one answer is replaced
 
     def _placed(self, request: OrderRequest) -> None:
         if self.after is not None:
@@ -142,7 +142,7 @@ async def test_a_question_that_fails_leaves_the_order_to_those_who_have_to_know(
             raise KeyError("an adapter's fault")
         return await asked(symbol, client_order_id)
 
-    here.venue.order = order  # type: ignore[method-assign]
+    here.venue.order = order  # type: ignore[method-assign]  # one answer is replaced
     assert await seconds_to_fill(here) < 2
 
 

@@ -23,7 +23,7 @@ EVENT_LINES = Draft202012Validator(event_schema())
 
 @pytest.mark.parametrize("subject", ["requests", "replies", "events"])
 def test_it_is_a_schema_of_2020_12(subject: str) -> None:
-    schema = schema_of(subject)  # type: ignore[arg-type]
+    schema = schema_of(subject)  # type: ignore[arg-type]  # a name from the parameters
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
 

@@ -73,7 +73,7 @@ def shown(**more: object) -> give.ShowResult:
     view = msgspec.structs.asdict(position("p-1", state="Active", quantity=Decimal("0.06666")))
     event = EventLine(event="position_armed", seq=1, at=NOON, position_id="p-1", data={"symbol": "BTCUSDT"})
     fields = {"orders": (ORDER,), "oldest_seq": 1, "next_seq": None, "events": (event,), **more}
-    return give.ShowResult(**view, **fields)  # type: ignore[arg-type]
+    return give.ShowResult(**view, **fields)  # type: ignore[arg-type]  # two mappings make one result
 
 
 def test_show_gives_the_view_the_orders_and_the_events(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
