@@ -1,6 +1,7 @@
 """The account against the journal, at a moment at which nothing is on its way."""
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -25,6 +26,16 @@ def least_of(rig: Rig, symbol: str) -> Decimal:
     price = rig.paper._prices(symbol)
     assert price is not None, symbol
     return rig.around.instruments[symbol].smallest_sellable(price)
+
+
+def least_of_late(rig: Rig, symbol: str, prices: Sequence[Decimal], since: float) -> Decimal:
+    """The smallest order (base) by the prices and the filters that whoever leaves now can have read since `since`."""
+    filters = [rig.around.instruments[symbol]]
+    if isinstance(rig.venue, RoughVenue):
+        told = rig.venue.weather.filters_told[symbol]
+        # Those before hold until the next are told.
+        filters += [known for n, (_, known) in enumerate(told) if n + 1 == len(told) or told[n + 1][0] >= since]
+    return max([least_of(rig, symbol), *(known.smallest_sellable(price) for known in filters for price in prices)])
 
 
 def compare_books(watchman: Watched, rig: Rig, symbol: str) -> None:

@@ -20,7 +20,7 @@ from robson.ports import OrderRequest
 from robson.venue.ledger import Change
 from tests.rig import Rig
 from tests.simulation.accounts import MemoryAccounts
-from tests.simulation.books import compare_books, least_of
+from tests.simulation.books import compare_books, least_of, least_of_late
 from tests.simulation.exposure import ExposureCount
 from tests.simulation.oracle import StopOracle
 from tests.simulation.venue import RoughVenue
@@ -143,18 +143,17 @@ class Watchman(Instrument):
             return
         account, known = pair.account, rig.record.pair(symbol)
         held = account.base.total - (known.baseline_base if known else 0)
-        least = least_of(rig, symbol)
+        least = self.least_when_left[symbol]
         # What is too small to be bought back is carried by the pair's record.
         is_free = account.quote.debt == 0 and account.base.debt < least
         self.demand(is_free, "the last one out left a debt", account, position)
         self.demand(held < least, "the last one out left something to sell", held, least, known, position)
 
     def _least_of_late(self, rig: Rig, symbol: str) -> Decimal:
-        """The smallest order at the least price since whoever leaves now can have read it."""
+        """The smallest order at the least price, by the coarsest filters, since whoever leaves now can have read it."""
         since = trio.current_time() - READ_AGE_SECONDS
         late = [tick.price for at, tick in self.oracle.traded.get(symbol, []) if at >= since]
-        instrument = rig.around.instruments[symbol]
-        return max([least_of(rig, symbol), *(instrument.smallest_sellable(price) for price in late)])
+        return least_of_late(rig, symbol, late, since)
 
     # --- the venue ---------------------------------------------------------------------------------------------------
 

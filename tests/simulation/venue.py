@@ -247,7 +247,9 @@ class RoughVenue(FaultyVenue):
         return await self._ask(self.inner.server_time_ms)
 
     async def instrument(self, symbol: str) -> Instrument:
-        return self._filtered(await self._ask(lambda: self.inner.instrument(symbol)))
+        filters = self._filtered(await self._ask(lambda: self.inner.instrument(symbol)))
+        self.weather.filters_told[symbol].append((trio.current_time(), filters))
+        return filters
 
     def _filtered(self, instrument: Instrument) -> Instrument:
         """The filters as the weather has them now: whoever keeps to them keeps to the venue's own, too."""

@@ -1,9 +1,11 @@
 """Which faults a life meets: each life has a climate of its own, drawn from its seed, and spells that come and go."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from random import Random
 
 import trio
+
+from robson.domain.instrument import Instrument
 
 # What a life may be exposed to; each life draws its own few, so that some faults meet often and some never.
 KINDS = (
@@ -68,6 +70,8 @@ class Weather:
         self.step_factor = 1
         # Kinds that came later draw from their own source, so that a seed's other faults stay what they were.
         self._later = Random(random.getstate()[1][1])
+        # What the daemon was told of each pair's filters, and when.
+        self.filters_told: defaultdict[str, list[tuple[float, Instrument]]] = defaultdict(list)
         self.changes_filters = self._later.random() < FILTERS_EXPOSURE
         self._until: dict[str, float] = {}
         for kind in ("fields", "fills", "repay"):
