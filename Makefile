@@ -50,12 +50,17 @@ check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) mypy
 	$(VENV)/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 
-lock: ## refresh requirements.lock (needs the network; UPGRADE=1 takes newer versions)
+lock: ## refresh the locks (needs the network; UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip install -q uv
 	build/lock/bin/uv pip compile $(if $(UPGRADE),--upgrade) --quiet --universal --python-version 3.11 --extra dev \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
-	@! grep -n '://' requirements.lock
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra ed25519 --constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file packaging/runtime.lock \
+		pyproject.toml
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file packaging/build.lock packaging/build.in
+	@! grep -n '://' requirements.lock packaging/runtime.lock packaging/build.lock
 
 clean: ## remove .venv, caches and build output; state/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

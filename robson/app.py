@@ -15,7 +15,7 @@ import trio
 from uuid_utils import uuid4
 
 from robson import __version__
-from robson.config import Settings
+from robson.config import Http, Settings
 from robson.control.rules import Rules, doors_of
 from robson.control.server import serve
 from robson.daemon.desk import Desk
@@ -88,7 +88,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
         await _serve(
-            supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, supervisor, opened, state)
+            supervisor, desk, opened, venue, doors, _reading_door(settings.http, desk, supervisor, opened, state)
         )
         supervisor.flush_stops()
         if not supervisor.lives:
@@ -129,10 +129,10 @@ async def _serve(
 
 
 def _reading_door(
-    listen: str, desk: Desk, supervisor: Supervisor, opened: OpenedFeed, state: Path
+    http: Http, desk: Desk, supervisor: Supervisor, opened: OpenedFeed, state: Path
 ) -> Callable[[], Awaitable[None]] | None:
     """Health and metrics over HTTP, for whoever wants them; ConfigurationError for an address that is none."""
-    if not listen:
+    if not http.listen:
         return None
     from robson.web.door import parse_address, serve_http  # noqa: PLC0415  its libraries are only for who has this door
     from robson.web.sources import Sources  # noqa: PLC0415
@@ -141,7 +141,8 @@ def _reading_door(
         return getattr(opened.feed, "reconnects", 0)
 
     traffic = opened.exchange.traffic if opened.exchange is not None else None
-    return partial(serve_http, parse_address(listen), Sources(desk, supervisor, state, reconnects, traffic))
+    address = parse_address(http.listen, expose=http.expose)
+    return partial(serve_http, address, Sources(desk, supervisor, state, reconnects, traffic))
 
 
 async def _keep(client: "Client") -> None:

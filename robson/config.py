@@ -130,9 +130,13 @@ class Control(Section):
 
 
 class Http(Section):
-    """Where health and metrics are read over HTTP: HOST:PORT on this machine, empty for nowhere."""
+    """Where health and metrics are read over HTTP: ADDRESS:PORT on this machine, empty for nowhere.
+
+    An address that other machines can reach is taken only with `expose`: a container's, behind a network policy.
+    """
 
     listen: str = ""
+    expose: bool = False
 
 
 class Journal(Section):

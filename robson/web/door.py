@@ -22,15 +22,24 @@ PORT_MOST = 65_535
 _log = structlog.get_logger("robson.http")
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """ADDRESS:PORT on this machine itself, port 0 for any free one; ConfigurationError for everything else."""
+def parse_address(text: str, *, expose: bool = False) -> tuple[str, int]:
+    """ADDRESS:PORT on this machine itself, with `expose` any address; port 0 for any free one.
+
+    Raises ConfigurationError for everything else.
+    """
     host, _, port = text.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
     try:
-        if ip_address(host).is_loopback and port.isascii() and port.isdecimal() and int(port) <= PORT_MOST:
-            return host, int(port)
+        address = ip_address(host)
     except ValueError:
-        pass
+        address = None
+    if address is not None and port.isascii() and port.isdecimal() and int(port) <= PORT_MOST:
+        if expose or address.is_loopback:
+            return host, int(port)
+        raise ConfigurationError(
+            f"http.listen was {text!r}, which other machines can reach: say `expose = true` in [http] as well if they "
+            "may, or listen on 127.0.0.1"
+        )
     raise ConfigurationError(
         f"http.listen was {text!r}, which must be ADDRESS:PORT on this machine, such as 127.0.0.1:9464"
     )
@@ -63,7 +72,8 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
             _log.error("http_not_listening", host=host, port=port, error=str(error), pause_seconds=pause)
             await trio.sleep(pause)
             continue
-        _log.info("http_listening", host=host, port=listeners[0].socket.getsockname()[1])
+        tell = _log.info if ip_address(host).is_loopback else _log.warning
+        tell("http_listening", host=host, port=listeners[0].socket.getsockname()[1])
         return listeners
 
 

@@ -341,7 +341,6 @@ def test_where_it_listens(listen: str, address: tuple[str, int]) -> None:
         ":9464",
         "127.0.0.1",
         "127.0.0.1:",
-        "0.0.0.0:9464",
         "trader.example:80",
         "127.0.0.1:65536",
         "127.0.0.1:-1",
@@ -351,3 +350,17 @@ def test_where_it_listens(listen: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address_of_this_machine_is_refused(listen: str) -> None:
     with pytest.raises(ConfigurationError, match=r"http\.listen was .* such as 127\.0\.0\.1:9464"):
         parse_address(listen)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9464", "[::]:9464", "192.0.2.7:80"])
+def test_an_address_that_others_can_reach_has_to_be_wanted_twice(listen: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"http\.listen was .* say `expose = true` in \[http\]"):
+        parse_address(listen)
+    host, _, port = listen.rpartition(":")
+    assert parse_address(listen, expose=True) == (host.strip("[]"), int(port))
+
+
+@pytest.mark.parametrize("listen", ["trader.example:80", "0.0.0.0:65536", "0.0.0.0", "::9464"])
+def test_what_is_no_address_stays_refused_when_exposed(listen: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"http\.listen was .* such as 127\.0\.0\.1:9464"):
+        parse_address(listen, expose=True)
