@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal bench witnesses check lock clean
+.PHONY: help install demo test soak rehearsal deploy bench witnesses check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ rehearsal: $(STAMP) ## 1,000 lives in live mode with every fault, 100 kills of t
 
 witnesses: $(STAMP) ## five clients by others against the emulator (network the first time; kept in build/)
 	@$(RUN) tests.witnesses $(WITNESSES)
+
+deploy: $(STAMP) ## the container image built and run, manifests, a replica's restore (root; network the first time; kept in build/)
+	@ROBSON_TEST_DEPLOY=1 $(RUN) pytest -q tests/deploy $(ARGS)
 
 bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
 	@$(RUN) tests.bench.recovery

@@ -66,8 +66,9 @@ def _warning(contents: Contents) -> list[str]:
         return [*lines, "It has no open positions."]
     return [
         *lines,
-        "Positions closed since are open again, and their exits would be done a second time. Compare these with the",
-        "venue's account before you start the daemon, and do not start it while one of them is not there:",
+        "Positions closed since are open again until the daemon has found their exits at the venue, by their ids,",
+        "within half a minute of its start. What was done by hand since it cannot find: compare these with the venue's",
+        "account before you start the daemon, and do not start it while one was closed by hand or is not there:",
         *(
             f"  {one.position_id}  {one.symbol} {one.side} {one.state} {one.quantity or ''}".rstrip()
             for one in contents.open_positions

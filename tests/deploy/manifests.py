@@ -45,9 +45,7 @@ def kustomized(overlay: Path) -> list[Object]:
     """What would be applied; needs kubectl, but no cluster."""
     kubectl = shutil.which("kubectl")
     assert kubectl is not None
-    done = subprocess.run(
-        [kubectl, "kustomize", str(overlay)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([kubectl, "kustomize", str(overlay)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return objects(done.stdout)
 

@@ -12,7 +12,7 @@ import pytest
 import robson
 from tests.deploy.image import IMAGE, Containers, missing
 from tests.deploy.manifests import PACKAGING
-from tests.end_to_end.daemon import PATIENCE_SECONDS, TRY_SECONDS
+from tests.end_to_end.daemon import PATIENCE_SECONDS
 
 UID = 10001
 needs_tools = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -44,7 +44,6 @@ def wait_until_protected(containers: Containers, name: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while containers.podman("exec", name, "robsonctl", "health").returncode != 0:
         assert time.monotonic() < deadline, containers.podman("logs", name).stdout[-2000:]
-        time.sleep(TRY_SECONDS)
 
 
 def only_position(containers: Containers, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The manifests for Kubernetes: each valid in its release's own schema, one daemon only, and nothing that surprises it."""
+"""The manifests for Kubernetes: each valid in its release's own schema, one daemon only, nothing that surprises it."""
 
 import copy
 import re

@@ -106,3 +106,24 @@ def test_a_restored_journal_goes_on_where_the_backup_was(state: Path, tmp_path: 
         assert running.events()[: len(before)] == before
         assert {view["position_id"] for view in running.ok("status")["positions"]} == {held, kept}
         assert running.ok("close", position_id=held)["outcome"] == "closed"
+
+
+def test_an_exit_since_the_backup_is_found_and_not_done_again(state: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    with daemon(state, "--feed", "synthetic") as running:
+        closed = running.arm("BTCUSDT", "long", "immediate", params={"stop_percent": "9"})
+        running.wait_event("entry_filled", position_id=closed)
+        assert robson("backup", str(target), "--state-dir", str(state)).returncode == 0
+        assert running.ok("close", position_id=closed)["outcome"] == "closed"
+        assert running.stop() == 0
+        orders = evidence.rows(state / "paper-account.db", "SELECT client_order_id, executed FROM orders")
+        done = robson("restore", str(target), "--state-dir", str(state))
+        assert "Positions closed since are open again until the daemon has found their exits" in done.stdout
+
+        running.start()
+        # Somebody closes it at once, as it seems to be open: that joins the exit which is found.
+        assert running.ok("close", position_id=closed)["outcome"] in {"closed", "pending"}
+        running.wait_event("position_closed", position_id=closed)
+        assert running.position(closed)["exit_reason"] == "operator_close"
+        assert running.stop() == 0
+    assert evidence.rows(state / "paper-account.db", "SELECT client_order_id, executed FROM orders") == orders
