@@ -1,6 +1,7 @@
 """A scene as PNG, through Pillow: its own font comes with it, so that a server without fonts draws the same."""
 
 import io
+from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -41,7 +42,7 @@ def _line(draw: ImageDraw.ImageDraw, line: Line, scale: float) -> None:
     if line.dash is None:
         draw.line(spots, fill=colour, width=width, joint="curve")
         return
-    for one, other in zip(spots, spots[1:], strict=False):
+    for one, other in pairwise(spots):
         for begin, end in _dashes(one, other, line.dash[0] * scale, line.dash[1] * scale):
             draw.line([begin, end], fill=colour, width=width)
 
