@@ -18,6 +18,7 @@ COMMANDS = {
     "selftest": "kill a daemon, on paper or in live mode, again and again: nothing is done twice, nothing lost",
     "backup": "copy the journal, also while the daemon runs",
     "restore": "put a copy of the journal in its place",
+    "report": "write a page about what was traded, from the journal, also while the daemon runs",
 }
 
 

@@ -91,6 +91,7 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             supervisor, desk, opened, venue, doors, _reading_door(settings.http, desk, supervisor, opened, state)
         )
         supervisor.flush_stops()
+        supervisor.charts.flush()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))

@@ -6,7 +6,7 @@ from typing import Any
 
 import robson
 from robson.protocol.table import COMMANDS
-from robsonctl import commands, follow, oversight, panic
+from robsonctl import chart, commands, follow, oversight, panic
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shared(*, defaults: bool) -> argparse.ArgumentParser:
+def _shared(*, defaults: bool, pictures: bool = False) -> argparse.ArgumentParser:
     """Options that may stand before and after the command; the second time without defaults, which would win."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=None if defaults else argparse.SUPPRESS)
     group = shared.add_argument_group("common options")
@@ -49,9 +49,11 @@ def _shared(*, defaults: bool) -> argparse.ArgumentParser:
     forms.add_argument(
         "--json", dest="form", action="store_const", const="json", help="the result as the daemon sent it"
     )
-    forms.add_argument(
-        "-o", "--output", dest="form", choices=("table", "json", "jsonl", "csv"), help="the form of results (table)"
-    )
+    if pictures:
+        told = "the form of results (table), or a file to draw to that ends in .svg or .png"
+        forms.add_argument("-o", "--output", dest="form", metavar="FORM|FILE", type=chart.output_form, help=told)
+    else:
+        forms.add_argument("-o", "--output", dest="form", choices=chart.FORMS, help="the form of results (table)")
     group.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait for the daemon")
     group.add_argument("--color", choices=("auto", "always", "never"), help="auto heeds NO_COLOR and pipes")
     if defaults:
@@ -59,10 +61,12 @@ def _shared(*, defaults: bool) -> argparse.ArgumentParser:
     return shared
 
 
-def _verb(verbs: Any, name: str, run: Run | None, summary: str = "") -> argparse.ArgumentParser:
+def _verb(
+    verbs: Any, name: str, run: Run | None, summary: str = "", *, pictures: bool = False
+) -> argparse.ArgumentParser:
     told = summary or COMMANDS[name].summary
     verb: argparse.ArgumentParser = verbs.add_parser(
-        name, help=told, description=told, parents=[_shared(defaults=False)], allow_abbrev=False
+        name, help=told, description=told, parents=[_shared(defaults=False, pictures=pictures)], allow_abbrev=False
     )
     if run is not None:
         verb.set_defaults(run=run)
@@ -75,6 +79,9 @@ def _add_positions(verbs: Any) -> None:
     status.add_argument("--all", action="store_true", help="Closed positions too")
     for name, run in (("show", oversight.show), ("why", oversight.why)):
         _add_position(_verb(verbs, name, run))
+    drawn = _verb(verbs, "chart", chart.chart, pictures=True)
+    _add_position(drawn)
+    drawn.add_argument("--width", type=chart.pixels, default=chart.WIDTH, metavar="PIXELS", help="of a file (1600)")
     plan = _verb(verbs, "plan", commands.plan)
     plan.add_argument("symbol", metavar="SYMBOL")
     plan.add_argument("side", type=str.lower, choices=("long", "short"))

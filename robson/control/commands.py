@@ -10,7 +10,7 @@ import trio
 from robson.control.sequence import events_body, show_body
 from robson.domain.errors import RobsonError
 from robson.ports.clock import Clock
-from robson.protocol import oversight
+from robson.protocol import charting, oversight
 from robson.protocol import requests as ask
 from robson.protocol.operations import Caller, Operations, Ticket, body_digest
 from robson.protocol.replies import ErrorBody, error_body, failure, success
@@ -80,6 +80,8 @@ class Commands:
                 return await show_body(self._operations, request, caller)
             case oversight.WhyRequest():
                 return success(await self._operations.why(request, caller))
+            case charting.ChartRequest():
+                return success(await self._operations.chart(request, caller))
             case oversight.JournalRequest():
                 return success(await self._operations.journal(request, caller))
             case ask.EventsRequest():

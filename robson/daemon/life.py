@@ -1,7 +1,9 @@
 """The living side of one position: its watch, its news, and `feel`, through which every stimulus goes."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 import structlog
 import trio
@@ -30,6 +32,9 @@ from robson.ports import Commit, Fill, Intent, PairRecord
 
 _log = structlog.get_logger("robson.position")
 
+# Far more than the stop moves between two looks of the charts.
+_STOPS_KEPT = 256
+
 # Without durability these may be refused; everything else protects, or tells what has already happened.
 REFUSABLE = (SignalArrived, SignalFailed, DisarmRequested, ReleaseRequested, StopTightened)
 
@@ -57,6 +62,9 @@ class Life:
         self._attachment: Attachment | None = None
         self._hit: Crossing | None = None
         self._news = trio.Event()
+        # Where its stop was set since charts have looked, by the clock of the price source.
+        self.stops: deque[tuple[datetime, Decimal]] = deque(maxlen=_STOPS_KEPT)
+        self._note_stop(None)
 
     # --- deciding ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +147,7 @@ class Life:
 
     def _become(self, position: Position) -> None:
         before, self.position = self.position, position
+        self._note_stop(before.trail)
         if type(before.state) is not type(position.state):
             if not isinstance(position.state, Active):
                 self._unwatch()
@@ -152,6 +161,11 @@ class Life:
                 state=position.state_name,
             )
         self.stir()
+
+    def _note_stop(self, before: Trail | None) -> None:
+        trail, entry = self.position.trail, self.position.entry
+        if trail is not None and entry is not None and (before is None or before.stop != trail.stop):
+            self.stops.append((trail.seen_at or entry.filled_at, trail.stop))
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 

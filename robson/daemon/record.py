@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 import trio
@@ -14,7 +15,7 @@ from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
 from robson.metrics import COMMIT_SECONDS, Distribution
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
-from robson.ports.journal import Twin
+from robson.ports.journal import PriceRow, Twin
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
@@ -112,6 +113,14 @@ class Record:
             return False
         self._announce(rows)
         return True
+
+    def keep_samples(self, rows: Sequence[PriceRow]) -> bool:
+        """Write price samples where the disk takes them; nothing but the picture depends on that."""
+        with suppress(JournalUnwritable):
+            if self.degraded is None:
+                self.journal.keep_samples(rows)
+                return True
+        return False
 
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused (it is then remembered in memory)."""

@@ -10,6 +10,7 @@ import trio
 from robson.daemon import course
 from robson.daemon.archiving import archive_oldest
 from robson.daemon.book import OrderBook
+from robson.daemon.charts import Charts
 from robson.daemon.drift import DriftWatch
 from robson.daemon.exit_terms import exit_terms
 from robson.daemon.filters import keep_filters
@@ -46,6 +47,7 @@ class Supervisor:
         self.recovered = trio.Event()
         self.vigil = Vigil(around)
         self.keep_events = keep_events
+        self.charts = Charts(around, self.lives)
         self.drift = DriftWatch(around, self._repay_strays)
         around.explain = self.drift.explain
         self.book = OrderBook(around, self.lives, self._repay_strays)
@@ -163,6 +165,7 @@ class Supervisor:
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.record.look_after)
+            nursery.start_soon(self.charts.run)
             nursery.start_soon(keep_filters, self.around)
             nursery.start_soon(archive_oldest, self.around.record, self.keep_events)
             nursery.start_soon(self.drift.run, self.recovered)
@@ -210,6 +213,7 @@ class Supervisor:
                     life.feel(FaultFound(code="monitor_died", message=message[:500], recoverable=True))
                 life.restart(self._as_written(life))
         self.vigil.end(life)
+        self.charts.end(life)
         del self.lives[life.position.position_id]
         await self.around.market.release(life.position.symbol)
 

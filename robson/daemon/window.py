@@ -20,9 +20,10 @@ from robson.domain.errors import RuleError
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
+from robson.drawing.subject import chart_of
 from robson.engine.sizing import size
 from robson.ports import Commit
-from robson.protocol import PROTOCOL_VERSION, oversight
+from robson.protocol import PROTOCOL_VERSION, charting, oversight
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
@@ -144,6 +145,14 @@ class Window:
             await trio.lowlevel.checkpoint()
         # Found again: it may have gone on while its rows were read.
         return reasons.explain(self._find(position_id), orders_of(position_id, self._around.record))
+
+    async def chart(self, request: charting.ChartRequest, caller: Caller) -> charting.ChartResult:
+        """What draws a position; RuleError `unknown_position`."""
+        position = self._find(request.position_id)
+        strip = self._supervisor.charts.samples(position.position_id)
+        instrument = self._around.instruments.get(position.symbol)
+        tick_size = instrument.tick_size if instrument is not None else None
+        return chart_of(position, strip, tick_size=tick_size, points=request.points)
 
     async def journal(self, request: oversight.JournalRequest, caller: Caller) -> told.JournalResult:
         """What the journal holds."""

@@ -19,6 +19,7 @@ from robson.feed.attachment import Attachment, Replayed
 from robson.feed.backfill import Backfill, Missed
 from robson.feed.observation import SymbolObservation
 from robson.feed.quote import FeedState, Quote
+from robson.feed.strip import PriceStrip
 from robson.ports.clock import Clock
 from robson.ports.detector import Observation
 from robson.ports.feed import MarketFeed
@@ -208,6 +209,10 @@ class FanOut:
         """Every subscribed symbol's freshness."""
         now = self._clock.monotonic()
         return {symbol: quote.state(now, self._stale_after) for symbol, quote in self._quotes.items()}
+
+    def strip(self, symbol: str) -> PriceStrip:
+        """The newest prices of a subscribed symbol, in short."""
+        return self._quotes[symbol].strip
 
     def is_stale(self, symbol: str) -> bool:
         """Whether the symbol has had no streamed tick for too long, or is not subscribed at all."""

@@ -12,6 +12,7 @@ from robson.domain.market import Tick
 from robson.domain.values import Value
 from robson.feed.attachment import Attachment
 from robson.feed.candles import CandleSeries, ClosedCandle
+from robson.feed.strip import PriceStrip
 
 _CANDLES_KEPT = 1_500
 _TICKS_KEPT = 5_000
@@ -87,6 +88,7 @@ class Quote:
         # Since when it has been silent, if watch_staleness has said that it is stale.
         self.silent_since: float | None = None
         self._recent: deque[tuple[float, Tick]] = deque(maxlen=_TICKS_KEPT)
+        self.strip = PriceStrip()
         # Replaced, never changed in place: an observation walks over the tuple that it began with.
         self.attachments: tuple[Attachment, ...] = ()
         self.ahead: tuple[Attachment, ...] = ()
@@ -138,6 +140,7 @@ class Quote:
             self._unbroken_from = tick
         self._recent.append((now, tick))
         self.price = tick.price
+        self.strip.add(tick)
         self.arrived_at = now
         if not tick.backfilled:
             self.streamed_at = now

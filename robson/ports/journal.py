@@ -9,6 +9,7 @@ from robson.domain.account import Trade
 from robson.domain.actions import PlaceOrder
 from robson.domain.events import Fact, Notice
 from robson.domain.position import Position
+from robson.domain.samples import Strip
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import ZERO, ClientOrderId, OrderSide, PositionId, Role, Value
 
@@ -110,6 +111,18 @@ class Commit(Value):
     pause: bool | None = None
 
 
+class PriceRow(Value):
+    """A part of one position's chart, replacing the part of the same `number`; numbers rise in the order of time.
+
+    A part that is wider than those before it makes them as wide; the `final` one ends the chart.
+    """
+
+    position_id: PositionId
+    number: int
+    strip: Strip
+    final: bool = False
+
+
 class Recovery(Value):
     """What a journal holds when it is opened: the open positions folded from their events, and the open intents."""
 
@@ -164,6 +177,9 @@ class Journal(Protocol):
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         """Write trailing_stop_updated facts cheaply: a crash may lose the last of them, never reorder them."""
 
+    def keep_samples(self, rows_of_prices: Sequence[PriceRow]) -> None:
+        """Write price samples as cheaply; a crash may lose the last of them, and nothing depends on any."""
+
     def upkeep(self) -> str | None:
         """Called every few seconds: raises JournalUnwritable where a commit would, without writing.
 
@@ -207,6 +223,9 @@ class Journal(Protocol):
 
     def fills(self, position_id: PositionId) -> Sequence[Fill]:
         """Every execution of a position, oldest first."""
+
+    def samples(self, position_id: PositionId) -> Strip:
+        """The prices that were kept of one position, in at most about SAMPLES_MAX samples."""
 
     def has_fill(self, symbol: str, trade_id: int) -> bool:
         """Whether an execution with the venue's trade id is kept."""

@@ -10,7 +10,7 @@ import msgspec
 from robson.domain.codec import to_wire
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import Value
-from robson.protocol import oversight, oversight_results
+from robson.protocol import charting, oversight, oversight_results
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.replies import success
@@ -91,6 +91,9 @@ class Operations(Protocol):
 
     async def why(self, request: oversight.WhyRequest, caller: Caller) -> oversight_results.WhyResult:
         """The chain from a price to a fill; RuleError `unknown_position`."""
+
+    async def chart(self, request: charting.ChartRequest, caller: Caller) -> charting.ChartResult:
+        """What draws a position; RuleError `unknown_position`."""
 
     async def journal(self, request: oversight.JournalRequest, caller: Caller) -> oversight_results.JournalResult:
         """What the journal holds."""

@@ -4,7 +4,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from robson.protocol import oversight, oversight_results, requests, results
+from robson.protocol import charting, oversight, oversight_results, requests, results
 from robson.protocol.requests import Mutation
 from robson.protocol.unions import AnyRequest
 
@@ -71,6 +71,14 @@ _ROWS = (
         oversight.WhyRequest,
         oversight_results.WhyResult,
         f'{{"cmd":"why","position_id":{_ID}}}',
+        ("unknown_position",),
+        monitoring=True,
+    ),
+    Command(
+        "chart",
+        charting.ChartRequest,
+        charting.ChartResult,
+        f'{{"cmd":"chart","position_id":{_ID},"points":200}}',
         ("unknown_position",),
         monitoring=True,
     ),

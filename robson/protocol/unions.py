@@ -1,6 +1,6 @@
 """Every request as one type: what changes something, and all."""
 
-from robson.protocol import oversight, requests
+from robson.protocol import charting, oversight, requests
 
 AnyMutation = (
     requests.ArmRequest
@@ -25,6 +25,7 @@ AnyQuery = (
     | requests.StatusRequest
     | oversight.ShowRequest
     | oversight.WhyRequest
+    | charting.ChartRequest
     | requests.PlanRequest
     | oversight.JournalRequest
     | requests.EventsRequest

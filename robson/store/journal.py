@@ -12,8 +12,8 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
-from robson.ports.journal import Commit, Fill, Recovery, Twin
-from robson.store import archive, epochs, projection, rows, sequence
+from robson.ports.journal import Commit, Fill, PriceRow, Recovery, Twin
+from robson.store import archive, epochs, projection, rows, samples, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
 from robson.store.folding import correct_table
@@ -187,6 +187,11 @@ class SqliteJournal(Reading):
         self._folding.remember(changed, latest)
         return recorded
 
+    def keep_samples(self, rows_of_prices: Sequence[PriceRow]) -> None:
+        """Write price samples cheaply: on disk with the next commit; raises JournalUnwritable."""
+        with self._transaction(durable=False) as (connection, _):
+            samples.keep(connection, rows_of_prices)
+
     def archive_oldest(self, keep: int) -> "Archiving | None":
         """Copy the oldest events to a file beside the journal; raises StorageError."""
         with self._file.read() as connection:
@@ -202,6 +207,8 @@ class SqliteJournal(Reading):
             folded = ((owner, *self._folding.fold(owner)) for owner in archive.owners(connection, archived))
             kept = [(owner, seq, encode(position).decode()) for owner, seq, position in folded]
             connection.executemany(_UPSERT_SNAPSHOT, kept)
+            # All of them are over: nothing that an open position is folded from is moved.
+            samples.thin(connection, [owner for owner, _, _ in kept])
             archive.drop(connection, archived, rows.time_text(self._clock.now()))
 
     def close(self) -> None:

@@ -6,10 +6,11 @@ from decimal import Decimal
 from robson.domain.errors import JournalUnwritable
 from robson.domain.events import EVENT_TYPES, Fact, TrailingStopUpdated, read_event
 from robson.domain.position import Position
+from robson.domain.samples import Strip, joined
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import ClientOrderId, OrderSide, PositionId
 from robson.engine.evolve import evolve
-from robson.ports.journal import Commit, Fill, Intent, JournalSize, PairRecord, Recovery
+from robson.ports.journal import Commit, Fill, Intent, JournalSize, PairRecord, PriceRow, Recovery
 from robson.store import sequence
 from robson.store.rows import json_text
 
@@ -26,6 +27,7 @@ class Contents:
         self.fills: dict[tuple[str, int, OrderSide], Fill] = {}
         self.pairs: dict[str, PairRecord] = {}
         self.replies: dict[str, StoredReply] = {}
+        self.samples: dict[PositionId, dict[int, Strip]] = {}
         self.latched = False
         self.paused = False
 
@@ -123,6 +125,14 @@ class MemoryJournal:
         self._contents.positions.update(changed)
         return recorded
 
+    def keep_samples(self, rows_of_prices: Sequence[PriceRow]) -> None:
+        """Keep price samples, which a crash may lose; raises JournalUnwritable."""
+        self._refuse()
+        for row in rows_of_prices:
+            if row.position_id not in self._contents.positions:
+                raise JournalUnwritable(f"position {row.position_id} was not in the journal")
+            self._contents.samples.setdefault(row.position_id, {})[row.number] = row.strip
+
     def upkeep(self) -> str | None:
         """Raise JournalUnwritable where a write would."""
         self._refuse()
@@ -189,6 +199,11 @@ class MemoryJournal:
         """Every execution of a position, oldest first."""
         found = [fill for fill in self._contents.fills.values() if fill.position_id == position_id]
         return sorted(found, key=lambda fill: (fill.trade.at, fill.trade.trade_id))
+
+    def samples(self, position_id: PositionId) -> Strip:
+        """The prices that were kept of one position."""
+        kept = self._contents.samples.get(position_id, {})
+        return joined([kept[number] for number in sorted(kept)])
 
     def has_fill(self, symbol: str, trade_id: int) -> bool:
         """Whether an execution with the venue's trade id is kept."""

@@ -199,6 +199,20 @@ def m007_what_is_the_traders_on_pairs(db: Database) -> None:
     db.conn.execute("ALTER TABLE pairs ADD COLUMN judged_trade_id INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m008_price_samples(db: Database) -> None:
+    """Keep a bounded picture of the prices that each position has seen."""
+    db.conn.execute(
+        """CREATE TABLE price_samples (
+            position_id TEXT NOT NULL REFERENCES positions,
+            number INTEGER NOT NULL,
+            width_ms INTEGER NOT NULL,
+            samples BLOB NOT NULL,
+            PRIMARY KEY (position_id, number)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

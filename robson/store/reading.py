@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from robson.domain.position import Position
+from robson.domain.samples import Strip
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.ports.journal import Fill, Intent, JournalSize
-from robson.store import archive, backups, epochs, projection, rows
+from robson.store import archive, backups, epochs, projection, rows, samples
 from robson.store.database import JournalFile
 from robson.store.folding import Folding
 
@@ -105,6 +106,11 @@ class Reading:
                 f"{rows.SELECT_FILL} WHERE position_id = ? ORDER BY at, trade_id", (position_id,)
             )
             return [rows.read_fill(row) for row in found]
+
+    def samples(self, position_id: PositionId) -> Strip:
+        """The prices that were kept of one position; an empty strip where there are none."""
+        with self._file.read() as connection:
+            return samples.read(connection, position_id)
 
     def has_fill(self, symbol: str, trade_id: int) -> bool:
         """Whether an execution with the venue's trade id is kept."""

@@ -9,6 +9,7 @@ from robson.domain.errors import JournalUnwritable
 from robson.domain.events import Fact
 from robson.domain.sequence import Recorded
 from robson.ports import Commit, Journal
+from robson.ports.journal import PriceRow
 from robson.store.journal import SqliteJournal
 from robson.store.memory import MemoryJournal
 from tests.simulation.weather import Weather
@@ -54,6 +55,11 @@ class CutJournal:
 
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         return self._write(lambda: self.inner.ratchet(facts))
+
+    def keep_samples(self, rows: Sequence[PriceRow]) -> None:
+        """Not one of the writes at which a crash is tried: nothing depends on it."""
+        self.wire.check()
+        self.inner.keep_samples(rows)
 
     def refuse(self, rows: bool) -> None:
         """A subclass raises JournalUnwritable here."""
