@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy bench witnesses check lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench witnesses check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ witnesses: $(STAMP) ## five clients by others against the emulator (network the 
 
 deploy: $(STAMP) ## the container image built and run, manifests, a replica's restore (root; network the first time; kept in build/)
 	@ROBSON_TEST_DEPLOY=1 $(RUN) pytest -q tests/deploy $(ARGS)
+
+browser: $(STAMP) ## the dashboard in a real Chromium, with pictures in build/browser (chromium; axe from npm the first time)
+	@ROBSON_TEST_BROWSER=1 $(RUN) pytest -q tests/browser $(ARGS)
 
 bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
 	@$(RUN) tests.bench.recovery

@@ -143,7 +143,8 @@ def _reading_door(
 
     traffic = opened.exchange.traffic if opened.exchange is not None else None
     address = parse_address(http.listen, expose=http.expose)
-    return partial(serve_http, address, Sources(desk, supervisor, state, reconnects, traffic))
+    sources = Sources(desk, supervisor, state, reconnects, traffic)
+    return partial(serve_http, address, sources, dashboard=http.dashboard)
 
 
 async def _keep(client: "Client") -> None:

@@ -130,13 +130,15 @@ class Control(Section):
 
 
 class Http(Section):
-    """Where health and metrics are read over HTTP: ADDRESS:PORT on this machine, empty for nowhere.
+    """Where health, metrics and a dashboard are read over HTTP: ADDRESS:PORT on this machine, empty for nowhere.
 
     An address that other machines can reach is taken only with `expose`: a container's, behind a network policy.
+    `dashboard` is a page for people at the same address: positions, stops, events.
     """
 
     listen: str = ""
     expose: bool = False
+    dashboard: bool = True
 
 
 class Journal(Section):

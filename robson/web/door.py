@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from robson.domain.errors import ConfigurationError
-from robson.web.exchange import Exchange, Reply
+from robson.web.exchange import Asked, Exchange, Reply
 from robson.web.pages import Pages
 from robson.web.sources import Sources
 
@@ -45,14 +45,14 @@ def parse_address(text: str, *, expose: bool = False) -> tuple[str, int]:
     )
 
 
-async def serve_http(address: tuple[str, int], sources: Sources) -> None:
+async def serve_http(address: tuple[str, int], sources: Sources, *, dashboard: bool = True) -> None:
     """Serve the pages until cancelled.
 
     An address that cannot be had is told of and tried again for as long as it takes; it never ends the daemon.
     """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_note_loop_delay, sources)
-        door = Door(Pages(sources, monotonic))
+        door = Door(Pages(sources, monotonic, dashboard=dashboard))
         while True:
             try:
                 await trio.serve_listeners(door.admit, await _listen(*address))
@@ -107,9 +107,9 @@ class Door:
             self._clients -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _respond(self, target: str) -> Reply:
+    async def _respond(self, asked: Asked) -> Reply:
         try:
-            return await self._pages.respond(target)
+            return await self._pages.respond(asked)
         except Exception as fault:  # noqa: BLE001  told to the client and the log, and to nobody else
             _log.error("http_page_failed", exc_info=fault)
             return Reply(500, b"this page could not be made; the log says why\n")

@@ -3,8 +3,8 @@
 Time limits are in real seconds: the run may be on a tape's clock, which races past its readers.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
@@ -16,6 +16,8 @@ HEAD_BYTES_MAX = 8 * 1024
 # A head must be whole, and everything over, so many seconds after the client came.
 HEAD_SECONDS = 5.0
 EXCHANGE_SECONDS = 15.0
+# A part of an endless answer must be taken within so many seconds.
+PART_SECONDS = 10.0
 # What a client may still send after its answer; closing at once would lose it that.
 DRAIN_BYTES_MAX = 64 * 1024
 DRAIN_SECONDS = 1.0
@@ -24,8 +26,8 @@ _CHUNK = 4096
 _LOOK_SECONDS = 0.5
 _SAFE = (
     (b"Cache-Control", b"no-store"),
-    (b"Content-Security-Policy", b"default-src 'none'"),
     (b"X-Content-Type-Options", b"nosniff"),
+    (b"Referrer-Policy", b"no-referrer"),
     (b"Connection", b"close"),
 )
 
@@ -33,16 +35,29 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A GET or HEAD whose host is an address or localhost; `last_event` is what a stream's reader has seen."""
+
+    target: str
+    last_event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `allow` names the methods where another one was asked for."""
+    """An answer; `allow` names the methods where another one was asked for, `policy` what a browser may do with it.
+
+    With `parts` the body has no end: they follow it until the client leaves.
+    """
 
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     allow: str = ""
+    policy: str = "default-src 'none'"
+    parts: Callable[[], AsyncGenerator[bytes, None]] | None = None
 
 
-Respond = Callable[[str], Awaitable[Reply]]
+Respond = Callable[[Asked], Awaitable[Reply]]
 
 
 class _Late(Exception):
@@ -50,7 +65,7 @@ class _Late(Exception):
 
 
 class Exchange:
-    """Serves one connection; `respond` gets the target of a GET or HEAD whose host is an address or localhost."""
+    """Serves one connection; `respond` gets what may be asked for at all."""
 
     def __init__(self, stream: trio.SocketStream, respond: Respond, steady: Callable[[], float]) -> None:
         self._stream = stream
@@ -66,6 +81,8 @@ class Exchange:
             reply = await self._reply()
             if reply is not None:
                 await self._send(reply)
+                if reply.parts is not None and not self._is_head:
+                    await self._send_parts(reply.parts())
                 await self._see_off()
 
     async def turn_away(self) -> None:
@@ -86,7 +103,8 @@ class Exchange:
             return None
         self._is_head = head.method == b"HEAD"
         refusal = self._refusal(head)
-        return refusal or await self._respond(head.target.decode("latin-1"))
+        last_event = dict(head.headers).get(b"last-event-id", b"")
+        return refusal or await self._respond(Asked(head.target.decode("latin-1"), last_event.decode("latin-1")))
 
     async def _head(self) -> h11.Request | None:
         while True:
@@ -113,7 +131,8 @@ class Exchange:
     async def _send(self, reply: Reply) -> None:
         headers = [
             (b"Content-Type", reply.content_type.encode()),
-            (b"Content-Length", b"%d" % len(reply.body)),
+            (b"Content-Security-Policy", reply.policy.encode()),
+            *([(b"Content-Length", b"%d" % len(reply.body))] if reply.parts is None else []),
             *_SAFE,
             *([(b"Allow", reply.allow.encode())] if reply.allow else []),
         ]
@@ -121,10 +140,22 @@ class Exchange:
         if http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return
         sent = http.send(h11.Response(status_code=reply.status, headers=headers)) or b""
-        rest = memoryview(sent if self._is_head else sent + reply.body)
+        body = b"" if self._is_head or not reply.body else http.send(h11.Data(data=reply.body)) or b""
+        await self._push(sent + body, EXCHANGE_SECONDS)
+
+    async def _send_parts(self, parts: AsyncGenerator[bytes, None]) -> None:
+        """Send on until the parts end or the client does not take one in time."""
+        async with aclosing(parts):
+            async for part in parts:
+                sent = self._http.send(h11.Data(data=part)) or b""
+                await self._push(sent, self._steady() - self._began + PART_SECONDS)
+            await self._push(self._http.send(h11.EndOfMessage()) or b"", self._steady() - self._began + PART_SECONDS)
+
+    async def _push(self, what: bytes, until: float) -> None:
+        rest = memoryview(what)
         while rest:
             part = rest
-            taken = await self._patiently(lambda part=part: self._stream.socket.send(part), EXCHANGE_SECONDS)  # type: ignore[misc]
+            taken = await self._patiently(lambda part=part: self._stream.socket.send(part), until)  # type: ignore[misc]
             rest = rest[taken:]
 
     async def _see_off(self) -> None:

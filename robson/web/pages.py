@@ -1,23 +1,25 @@
-"""The three pages `/livez`, `/readyz` and `/metrics`; each is made at most once a second, however often it is read."""
+"""What there is to be read: health, metrics and the dashboard; each is made at most once a second."""
 
 from collections.abc import Awaitable, Callable
 
 from robson.domain.codec import encode
 from robson.protocol.operations import Caller
 from robson.protocol.requests import HealthRequest
-from robson.web.exchange import Reply
+from robson.web.dashboard import Dashboard
+from robson.web.exchange import Asked, Reply
 from robson.web.exposition import CONTENT_TYPE, exposition, registry_of
 from robson.web.sources import Sources
 
 KEPT_SECONDS = 1.0
 # The operations ask who calls; over HTTP nobody knows.
 _NOBODY = Caller(uid=-1, pid=0, gid=-1)
+_THERE_ARE = b"there are /livez, /readyz, /readyz?verbose and /metrics\n"
 
 
 class Pages:
     """Answers a path; `steady` is a clock in real seconds."""
 
-    def __init__(self, sources: Sources, steady: Callable[[], float]) -> None:
+    def __init__(self, sources: Sources, steady: Callable[[], float], *, dashboard: bool = True) -> None:
         self._sources = sources
         self._steady = steady
         self._registry = registry_of(sources)
@@ -28,13 +30,17 @@ class Pages:
             "/readyz?verbose": self._readyz_verbose,
             "/metrics": self._metrics,
         }
+        self._dashboard = Dashboard(sources, steady) if dashboard else None
+        if self._dashboard is not None:
+            self._makers |= self._dashboard.makers
 
-    async def respond(self, target: str) -> Reply:
+    async def respond(self, asked: Asked) -> Reply:
         """The answer to a target; 404 for one that is not there, whose query is not looked at unless it is known."""
+        target = asked.target
         path = target if target in self._makers else target.partition("?")[0]
         maker = self._makers.get(path)
         if maker is None:
-            return Reply(404, b"there are /livez, /readyz, /readyz?verbose and /metrics\n")
+            return (self._dashboard and await self._dashboard.respond(asked)) or Reply(404, _THERE_ARE)
         made_at, reply = self._kept.get(path, (-KEPT_SECONDS, None))
         if reply is None or self._steady() - made_at >= KEPT_SECONDS:
             reply = await maker()

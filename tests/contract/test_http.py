@@ -1,10 +1,8 @@
 """The HTTP door, from outside: what it answers, what it refuses, and that no client can hold it or another one up."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,9 +13,10 @@ from trio.testing import MockClock
 
 from robson.domain.errors import ConfigurationError
 from robson.web import door as doors
-from robson.web.door import CONNECTIONS_MAX, Door, parse_address, serve_http
+from robson.web.door import CONNECTIONS_MAX, parse_address, serve_http
 from robson.web.exchange import EXCHANGE_SECONDS, HEAD_BYTES_MAX, HEAD_SECONDS, Reply
-from robson.web.pages import KEPT_SECONDS, Pages
+from robson.web.pages import KEPT_SECONDS
+from tests.hall import LIVEZ, drain, hall
 from tests.rig import Rig
 from tests.unit.web.scraping import sources_of, values_in
 
@@ -30,63 +29,6 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logs]:
     monkeypatch.setattr(doors, "_log", structlog.wrap_logger(None, wrapper_class=structlog.BoundLogger))
     with structlog.testing.capture_logs() as found:
         yield found
-
-
-LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost:9464\r\n\r\n"
-
-
-class Hall:
-    """A door on loopback, and clients of it."""
-
-    def __init__(self, rig: Rig, port: int, door: Door) -> None:
-        self.rig = rig
-        self.port = port
-        self.door = door
-
-    async def connect(self) -> trio.SocketStream:
-        return await trio.open_tcp_stream("127.0.0.1", self.port)
-
-    async def say(self, raw: bytes) -> bytes:
-        """Everything that is answered to some bytes, up to the end."""
-        async with await self.connect() as stream:
-            await stream.send_all(raw)
-            return await drain(stream)
-
-    async def get(
-        self, target: str, *, host: str = "127.0.0.1", method: str = "GET"
-    ) -> tuple[int, dict[str, str], str]:
-        """Status, headers in lower case, body."""
-        raw = await self.say(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        head, _, body = raw.decode().partition("\r\n\r\n")
-        lines = head.split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-        return int(lines[0].split()[1]), headers, body
-
-    async def until_clients(self, number: int) -> None:
-        """Return once so many are inside; on simulated time."""
-        while self.door._clients != number:  # noqa: ASYNC110  only the kernel knows when they come and go
-            await trio.sleep(0.01)
-
-    async def is_well(self) -> bool:
-        """Whether another client is served."""
-        return (await self.say(LIVEZ)).endswith(b"\r\n\r\nok\n")
-
-
-async def drain(stream: trio.SocketStream) -> bytes:
-    received = b""
-    while chunk := await stream.receive_some():
-        received += bytes(chunk)
-    return received
-
-
-@asynccontextmanager
-async def hall(tmp_path: Path, *, steady: Callable[[], float] = monotonic) -> AsyncIterator[Hall]:
-    async with Rig(tmp_path).running() as rig, trio.open_nursery() as nursery:
-        door = Door(Pages(sources_of(rig, tmp_path), steady), steady)
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, door.admit, [listener])
-        yield Hall(rig, listener.socket.getsockname()[1], door)
-        nursery.cancel_scope.cancel()
 
 
 async def test_the_pages_and_their_kinds(tmp_path: Path) -> None:
@@ -124,7 +66,9 @@ async def test_head_is_get_without_the_body(tmp_path: Path) -> None:
         assert headed == (200, got[1], "")
 
 
-@pytest.mark.parametrize("target", ["/", "/metrics/", "/../livez", "//livez", "/livez%00", "/events", "/control"])
+@pytest.mark.parametrize(
+    "target", ["/index.html", "/metrics/", "/../livez", "//livez", "/livez%00", "/events", "/chart/.svg"]
+)
 async def test_there_is_nothing_else(tmp_path: Path, target: str) -> None:
     async with hall(tmp_path) as served:
         assert (await served.get(target))[0] == 404
