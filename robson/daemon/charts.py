@@ -19,8 +19,8 @@ FLUSH_SECONDS = 10.0
 ROW_SAMPLES = 64
 # While the disk refuses, memory keeps no more than a whole picture has.
 UNWRITTEN_MAX = 1200
-# Rows of one transaction: whatever waits for the loop waits a few milliseconds.
-GROUP = 32
+# Rows of one transaction: whatever waits for the loop waits two milliseconds or so.
+GROUP = 8
 # Rows are numbered by run, so that no restart replaces what the last run has written.
 _ROWS_OF_A_RUN = 1_000_000
 
@@ -132,8 +132,11 @@ class _Part:
             return
         self._fill = ()
         self._next_ms = fresh[-1].start_ms
-        self._width_ms = max(self._width_ms, width_for(self._next_ms - self._filled_ms))
-        self._samples = merged((*self._samples, *_behind_stops(fresh, life)), self._width_ms)
+        width = max(self._width_ms, width_for(self._next_ms - self._filled_ms))
+        # As long as the width stays, only the last sample can be in the same span as a new one.
+        done = max(0, len(self._samples) - 1) if width == self._width_ms else 0
+        newer = merged((*self._samples[done:], *_behind_stops(fresh, life)), width)
+        self._samples, self._width_ms = (*self._samples[:done], *newer), width
         self.is_new = True
 
     @property

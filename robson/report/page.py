@@ -50,7 +50,9 @@ class Contents:
 def to_html(contents: Contents) -> str:
     """The whole page."""
     rows, every = contents.rows, accounts(contents.rows)
-    span = f"{_time(contents.since)} to {_time(contents.until)}" if contents.since else f"up to {_time(contents.until)}"
+    span = f"up to {_time(contents.until)}" if contents.until else "without an event"
+    if contents.since:
+        span = f"{_time(contents.since)} to {_time(contents.until)}"
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
