@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import pytest
 
 from robson.__main__ import main
 from robson.domain.errors import JournalUnusable
-from robson.report.figures import accounts
+from robson.report.figures import accounts, to_csv
 from robson.report.page import to_html
 from robson.report.reading import read_contents
 from robson.store import SqliteJournal
@@ -196,3 +197,20 @@ def test_accounts_are_by_quote_asset_and_the_busiest_is_first(journal: SqliteJou
         ("BTC", 1),
     ]
     assert to_html(contents).count("<h2>") >= 6
+
+
+def test_a_thousand_positions_are_one_page(journal: SqliteJournal, state: Path) -> None:
+    live(journal, 0)
+    contents = read_contents(state, since=None, csv_name="")
+    (row,) = contents.rows
+    assert row.closed_at is not None
+    rows = tuple(
+        replace(row, position_id=f"p-{n}", closed_at=row.closed_at + timedelta(hours=n), net_pnl=Decimal(n % 7 - 2))
+        for n in range(1000)
+    )
+    page = Page(to_html(replace(contents, rows=rows, charts_left_out=999)))
+    assert page.tags.count("tr") == 1001
+    assert "999 more are in the table only" in page.text
+    net = sum(n % 7 - 2 for n in range(1000))
+    assert f"{net:+.2f}" in page.text
+    assert to_csv(rows).count("\n") == 1001
