@@ -131,6 +131,16 @@ def test_a_price_that_never_moved_is_a_level_line() -> None:
     assert_readable(draw_chart(chart))
 
 
+def test_a_fill_by_another_clock_squeezes_nothing() -> None:
+    chart = GALLERY["long"]
+    assert chart.entered_at is not None
+    apart = msgspec.structs.replace(chart, entered_at=chart.entered_at + timedelta(minutes=1))
+    frame = frame_of(apart)
+    assert frame is not None
+    assert frame.begin == chart.points[0].at
+    assert_readable(draw_chart(apart))
+
+
 HOSTILE = "</text><script>alert('x')</script>&\"\x00\x1b[31m\ud800\u202eend"
 
 
