@@ -1,9 +1,7 @@
 """The command that draws a position: in the terminal, as a picture file, or as its points."""
 
 import argparse
-import locale
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -51,6 +49,8 @@ def chart(session: Session) -> int:
 
 
 def _text(result: ChartResult, session: Session) -> str:
+    import shutil
+
     from robsonctl.chart_text import Screen, chart_text
 
     columns, lines = shutil.get_terminal_size((80, 24))
@@ -64,7 +64,7 @@ def knows_braille() -> bool:
     if asked in {"C", "POSIX"}:
         return False
     try:
-        "⣿░".encode(sys.stdout.encoding or locale.getpreferredencoding(do_setlocale=False))
+        "⣿░".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

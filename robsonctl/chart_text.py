@@ -12,8 +12,8 @@ from robson.protocol.charting import ChartPoint, ChartResult
 from robsonctl.paint import Paint, seconds
 
 _ROWS_MIN, _ROWS_MAX, _COLUMNS_MIN = 5, 40, 30
-# Title, detail, axis, times, two lines of names, and the prompt that follows.
-_ROWS_ELSEWHERE = 7
+# Title, detail, axis, times, and the prompt that follows.
+_ROWS_ELSEWHERE = 5
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BRAILLE = 0x2800
 
@@ -27,10 +27,9 @@ class Screen:
     braille: bool
     zone: tzinfo | None
 
-    @property
-    def rows(self) -> int:
-        """Lines for the prices."""
-        return max(_ROWS_MIN, min(_ROWS_MAX, self.lines - _ROWS_ELSEWHERE))
+    def rows(self, beside: int) -> int:
+        """Lines for the prices, with so many for what the marks are."""
+        return max(_ROWS_MIN, min(_ROWS_MAX, self.lines - _ROWS_ELSEWHERE - beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +53,21 @@ def chart_text(chart: ChartResult, screen: Screen, paint: Paint) -> str:
     """The whole picture, line by line, no wider than the screen (and no narrower than 30 columns)."""
     glyphs = UNICODE if screen.braille else ASCII
     columns = max(_COLUMNS_MIN, screen.columns)
-    lines = [_headline(chart, paint), _detail(chart, screen)]
+    lines = [_headline(chart, paint, columns), _detail(chart, screen)]
     frame = frame_of(chart)
     if frame is None:
         return "\n".join([*lines, "no prices were kept of this position"])
-    labels = _labels(frame, chart.price_places, screen.rows)
+    names = _names(chart, glyphs, columns)
+    rows = screen.rows(len(names))
+    labels = _labels(frame, chart.price_places, rows)
     margin = max(len(label) for label in labels.values()) + 1
-    canvas = Canvas(columns - margin - 1, screen.rows, frame, glyphs if screen.braille else ASCII)
+    canvas = Canvas(columns - margin - 1, rows, frame, glyphs)
     canvas.draw(chart, braille=screen.braille)
     for number, row in enumerate(canvas.painted(paint, result_role(chart))):
         lines.append(f"{labels.get(number, ''):>{margin - 1}} {glyphs.edge}{row}".rstrip())
     lines.append(" " * margin + glyphs.corner + glyphs.bottom * canvas.columns)
     lines.append(" " * (margin + 1) + _times(frame, canvas.columns, screen.zone))
-    lines += _names(chart, glyphs, columns)
-    return "\n".join(lines)
+    return "\n".join([*lines, *names])
 
 
 class Canvas:
@@ -159,10 +159,14 @@ def _line(one: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[int, i
         yield round(one[0] + (other[0] - one[0]) * part), round(one[1] + (other[1] - one[1]) * part)
 
 
-def _headline(chart: ChartResult, paint: Paint) -> str:
+def _headline(chart: ChartResult, paint: Paint, columns: int) -> str:
+    """Symbol and side, then the result, and the state between them where there is room for all."""
+    name, result = f"{chart.symbol} {chart.side}", result_text(chart)
     colour = {"profit": "green", "loss": "red"}.get(result_role(chart))
-    result = result_text(chart)
-    told = [paint("bold", f"{chart.symbol} {chart.side}"), chart.state, paint(colour, result) if colour else result]
+    room = columns - len(name) - len(result) - 2
+    told = [paint("bold", name), chart.state if len(chart.state) <= room else ""]
+    if room >= -1:
+        told.append(paint(colour, result) if colour else result)
     return " ".join(filter(None, told))
 
 

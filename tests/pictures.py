@@ -36,7 +36,7 @@ def walked(
         at_ms = began_ms + round(number * step_ms)
         price += sign * drift * distance / 60 * rng.gauss(0.12, 1) + distance / 400 * math.sin(number / 90)
         part = number / steps
-        if gap is not None and gap[0] <= part < gap[1]:
+        if gap is not None and samples and gap[0] <= part < gap[1]:
             price -= sign * distance / 300
             continue
         hit = (stop - price) * sign >= 0

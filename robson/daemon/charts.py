@@ -13,14 +13,16 @@ from robson.domain.values import PositionId
 from robson.feed.strip import PriceStrip
 from robson.ports.journal import PriceRow
 
+# A fill that is told further from the newest tick is told by another clock than the ticks.
+CLOCKS_APART_MS = 15_000
 # How much of a picture a crash may cost.
 FLUSH_SECONDS = 10.0
 # A row is written again until it holds so many samples.
 ROW_SAMPLES = 64
 # While the disk refuses, memory keeps no more than a whole picture has.
 UNWRITTEN_MAX = 1200
-# Rows of one transaction: whatever waits for the loop waits a few milliseconds.
-GROUP = 32
+# Rows of one transaction: whatever waits for the loop waits two milliseconds or so.
+GROUP = 8
 # Rows are numbered by run, so that no restart replaces what the last run has written.
 _ROWS_OF_A_RUN = 1_000_000
 
@@ -90,8 +92,12 @@ class Charts:
         part = self._parts.get(position.position_id)
         if part is None:
             number = self._around.record.epoch * _ROWS_OF_A_RUN
-            part = _Part(position.position_id, number, to_ms(position.entry.filled_at))
-            if position.position_id not in self._begun:
+            began_ms, newest_ms = to_ms(position.entry.filled_at), market.strip(position.symbol).newest_ms
+            is_fresh = position.position_id not in self._begun
+            if is_fresh and newest_ms is not None and abs(began_ms - newest_ms) > CLOCKS_APART_MS:
+                began_ms = newest_ms
+            part = _Part(position.position_id, number, began_ms)
+            if is_fresh:
                 part.begin(position.entry.fill_price)
             self._parts[position.position_id] = part
         part.take(market.strip(position.symbol), life)
@@ -111,12 +117,12 @@ class Charts:
 class _Part:
     """The newest part of one position's chart: the row of the journal that is still being written."""
 
-    def __init__(self, position_id: PositionId, number: int, filled_ms: int) -> None:
+    def __init__(self, position_id: PositionId, number: int, began_ms: int) -> None:
         self.position_id = position_id
         self.is_new = self.is_final = False
         self._number = number
-        self._filled_ms = filled_ms
-        self._next_ms = filled_ms - filled_ms % BASE_MS
+        self._began_ms = began_ms
+        self._next_ms = began_ms - began_ms % BASE_MS
         self._width_ms = BASE_MS
         self._fill: tuple[Sample, ...] = ()
         self._samples: tuple[Sample, ...] = ()
@@ -132,8 +138,11 @@ class _Part:
             return
         self._fill = ()
         self._next_ms = fresh[-1].start_ms
-        self._width_ms = max(self._width_ms, width_for(self._next_ms - self._filled_ms))
-        self._samples = merged((*self._samples, *_behind_stops(fresh, life)), self._width_ms)
+        width = max(self._width_ms, width_for(self._next_ms - self._began_ms))
+        # As long as the width stays, only the last sample can be in the same span as a new one.
+        done = max(0, len(self._samples) - 1) if width == self._width_ms else 0
+        newer = merged((*self._samples[done:], *_behind_stops(fresh, life)), width)
+        self._samples, self._width_ms = (*self._samples[:done], *newer), width
         self.is_new = True
 
     @property

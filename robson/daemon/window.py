@@ -49,6 +49,7 @@ class Window:
         self._supervisor = supervisor
         self._identity = identity
         self.followers: set[Follower] = set()
+        self._drawing = trio.Lock()
 
     @property
     def _around(self) -> Surroundings:
@@ -148,11 +149,14 @@ class Window:
 
     async def chart(self, request: charting.ChartRequest, caller: Caller) -> charting.ChartResult:
         """What draws a position; RuleError `unknown_position`."""
-        position = self._find(request.position_id)
-        strip = self._supervisor.charts.samples(position.position_id)
-        instrument = self._around.instruments.get(position.symbol)
-        tick_size = instrument.tick_size if instrument is not None else None
-        return chart_of(position, strip, tick_size=tick_size, points=request.points)
+        # One at a time, in two steps: however many ask, whatever watches stops waits a few milliseconds at most.
+        async with self._drawing:
+            position = self._find(request.position_id)
+            strip = self._supervisor.charts.samples(position.position_id)
+            await trio.lowlevel.checkpoint()
+            instrument = self._around.instruments.get(position.symbol)
+            tick_size = instrument.tick_size if instrument is not None else None
+            return chart_of(position, strip, tick_size=tick_size, points=request.points)
 
     async def journal(self, request: oversight.JournalRequest, caller: Caller) -> told.JournalResult:
         """What the journal holds."""

@@ -107,7 +107,10 @@ def frame_of(chart: ChartResult) -> Frame | None:
         return None
     low, high = float(min(prices)), float(max(prices))
     pad = (high - low) * _PAD or max(abs(high) * 0.001, 10.0**-chart.price_places)
-    begin, end = max(min(moments), chart.entered_at or min(moments)), max(moments)
+    begin, end = min(moments), max(moments)
+    # The first span may have begun before the fill; one that is all before it was told by another clock.
+    if chart.entered_at is not None and chart.entered_at - width <= begin:
+        begin = chart.entered_at
     return Frame(begin, max(end, begin + width), low - pad, high + pad)
 
 

@@ -34,6 +34,11 @@ class PriceStrip:
             self._high = price
         self._last = price
 
+    @property
+    def newest_ms(self) -> int | None:
+        """Where the present span begins (Unix time), None before the first tick."""
+        return self._start_ms
+
     def since(self, start_ms: int) -> list[Sample]:
         """The spans that begin at `start_ms` (Unix time) or later, the present one as far as it has come."""
         found = [] if self._start_ms is None or self._start_ms < start_ms else [self._present(self._start_ms)]

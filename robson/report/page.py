@@ -26,8 +26,10 @@ _STYLE = (
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}"
     "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
     "th{color:var(--muted);font-weight:600}.t{text-align:left}.plus{color:var(--plus)}.minus{color:var(--minus)}"
-    "@media print{@page{size:A4 landscape;margin:12mm}body{margin:0;max-width:none;font-size:11px}"
-    "table{font-size:7.5pt}th,td{padding:.12rem .3rem}thead{display:table-header-group}tr{break-inside:avoid}"
+    "@page{size:A4;margin:12mm}@page wide{size:A4 landscape;margin:10mm}"
+    "@media print{body{margin:0;padding:0;max-width:none;font-size:11px}h2,dl{break-after:avoid}"
+    ".table{page:wide}table{font-size:6.5pt}th,td{padding:.12rem .3rem}"
+    "thead{display:table-header-group}tr{break-inside:avoid}"
     ".scroll{overflow:visible}}"
 )
 
@@ -48,7 +50,9 @@ class Contents:
 def to_html(contents: Contents) -> str:
     """The whole page."""
     rows, every = contents.rows, accounts(contents.rows)
-    span = f"{_time(contents.since)} to {_time(contents.until)}" if contents.since else f"up to {_time(contents.until)}"
+    span = f"up to {_time(contents.until)}" if contents.until else "without an event"
+    if contents.since:
+        span = f"{_time(contents.since)} to {_time(contents.until)}"
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
@@ -70,7 +74,7 @@ def to_html(contents: Contents) -> str:
                 f"<p>The newest {len(contents.charts)}; {contents.charts_left_out} more are in the table only.</p>"
             ]
         parts += [_figure(to_svg(draw_chart(chart), alone=False)) for chart in contents.charts]
-    parts += ["<h2>Table</h2>", _table(rows, contents.csv_name), "</body></html>"]
+    parts += ['<section class="table"><h2>Table</h2>', _table(rows, contents.csv_name), "</section></body></html>"]
     return "\n".join(parts) + "\n"
 
 

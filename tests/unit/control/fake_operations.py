@@ -13,11 +13,12 @@ from robson.domain.errors import RuleError
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.ports.journal import JournalSize
-from robson.protocol import oversight
+from robson.protocol import charting, oversight
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower, Ticket
+from tests.pictures import GALLERY
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIZE = JournalSize(
@@ -200,6 +201,11 @@ class FakeOperations:
         self._note(request, caller)
         view = msgspec.structs.asdict(self._known(request.position_id))
         return told.ShowResult(**view, orders=(), oldest_seq=self.oldest, next_seq=None)
+
+    async def chart(self, request: charting.ChartRequest, caller: Caller) -> charting.ChartResult:
+        self._note(request, caller)
+        known = self._known(request.position_id)
+        return msgspec.structs.replace(GALLERY["open"], position_id=known.position_id)
 
     async def why(self, request: oversight.WhyRequest, caller: Caller) -> told.WhyResult:
         self._note(request, caller)

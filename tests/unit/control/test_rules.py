@@ -24,7 +24,7 @@ from tests.unit.control.fake_operations import FakeOperations, StillClock
 ME = os.getuid()
 NOBODY_ELSE = frozenset({ME})
 SOMEBODY_ELSE = frozenset({ME + 1})
-ANSWERED = "hello ping schema help version health status show why events subscribe"
+ANSWERED = "hello ping schema help version health status show why chart events subscribe"
 ARM = '{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}'
 
 

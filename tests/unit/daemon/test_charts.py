@@ -1,6 +1,7 @@
 """Charts of living positions: what is sampled, when it is written, and that nothing waits for it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from robson.domain.errors import JournalUnwritable
 from robson.domain.samples import SAMPLES_MAX, Sample, to_ms
 from robson.domain.values import PositionId, Side
 from robson.ports.journal import PriceRow
-from tests.rig import Rig
+from tests.rig import Rig, SimulatedClock
 
 
 async def walk(rig: Rig, *prices: int, every: float = 1.0) -> None:
@@ -88,6 +89,25 @@ async def test_prices_of_a_restart_follow_those_before_and_polled_ones_count_for
         gaps = [after.start_ms - before.start_ms for before, after in pairwise(drawn)]
         assert max(gaps) == gaps[2] > 60_000
         assert [int(s.stop or 0) for s in drawn] == [93500, 93600, 93700, 93800, 93900]
+
+
+@pytest.mark.parametrize("minutes", [-20, 20])
+async def test_a_venue_whose_clock_is_another_one_costs_no_prices(
+    tmp_path: Path, autojump_clock: MockClock, minutes: int
+) -> None:
+    apart = SimulatedClock(timedelta(minutes=minutes))
+    async with Rig(tmp_path, venue_clock=apart).running() as rig:
+        await rig.arm()
+        await walk(rig, 90000, 90001)
+        held = await rig.active()
+        await walk(rig, 95100, 95200)
+        await trio.sleep(FLUSH_SECONDS)
+        await walk(rig, 95300)
+        await trio.sleep(FLUSH_SECONDS)
+        drawn = lasts(kept(rig, held))
+        assert 90001 not in drawn
+        assert drawn[-1] == 95300
+        assert len(drawn) >= 2
 
 
 async def test_a_journal_that_refuses_loses_samples_and_nothing_else(
