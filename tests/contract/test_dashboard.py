@@ -67,7 +67,8 @@ async def test_the_table_needs_no_script(tmp_path: Path) -> None:
         view = await rig.view(position_id)
         assert f"{view.trailing_stop:.2f}" in rows[0]
         assert f'href="#chart-{position_id}"' in rows[0]
-        assert "position armed" in body and "entry filled" in body
+        assert "position armed" in body
+        assert "entry filled" in body
         assert ("meta", {"http-equiv": "refresh", "content": "10"}) in page.tags
 
 
