@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from robson import config
+from robson import places
 from robson.clock import RunClock
 from robson.domain.errors import StorageError
 from robson.ports.journal import LastBackup
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the copy and print what it holds; 74 when there is no whole copy, and FILE is then as it was."""
-    state, target = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd()), Path(arguments.file)
+    state, target = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd()), Path(arguments.file)
     if not arguments.force and os.path.lexists(target):
         return _refuse(f"{target} is there already; --force replaces it")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-from robson import config, log
+from robson import config, log, places
 from robson.clock import RunClock, parse_speed
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.emulator import credentials, process
@@ -90,9 +90,9 @@ def _state(arguments: argparse.Namespace) -> Path:
     if arguments.state_dir:
         state = Path(arguments.state_dir)
     else:
-        state = config.state_directory(None, os.environ, here=Path.cwd()) / "emulator"
+        state = places.state_directory(None, os.environ, here=Path.cwd()) / "emulator"
     try:
-        config.create_state_directory(state)
+        places.create_state_directory(state)
     except OSError as error:
         raise StorageError(f"the state directory {state} could not be created: {error.strerror}") from error
     return state

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from robson import config
+from robson import places
 from robson.domain.errors import JournalUnusable
 from robson.report.figures import to_csv
 from robson.report.page import to_html
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the journal, also while a daemon writes to it, and write the files; 74 when either cannot be done."""
-    state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+    state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
     page = Path(arguments.output)
     table = page.with_suffix(".csv")
     if page == table:

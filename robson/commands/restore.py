@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from robson import config
+from robson import places
 from robson.clock import RunClock
 from robson.domain.errors import StorageError
 from robson.store.backup import Contents, Restored, put_back
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Put the copy in place; 74 when that was not done, and the journal is then as it was."""
-    state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+    state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
     try:
         _create(state)
         restored = put_back(Path(arguments.file), state, mode=arguments.mode, clock=RunClock())
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _create(state: Path) -> None:
     try:
-        config.create_state_directory(state)
+        places.create_state_directory(state)
     except OSError as error:
         raise StorageError(f"the state directory {state} could not be created: {error.strerror}") from error
 

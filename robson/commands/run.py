@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 import trio
 
-from robson import app, config, log
+from robson import app, config, log, places
 from robson.clock import RunClock
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments)
         log.configure(settings.log.level)
-        state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
-        socket = config.socket_path(arguments.socket, os.environ, settings, state)
+        state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+        socket = places.socket_path(arguments.socket, os.environ, settings, state)
         opened = _open_feed(settings, state, _credentials(arguments, settings))
         _create(state)
         trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
@@ -127,7 +127,7 @@ def _open_synthetic(feed: config.Feed, state: Path) -> OpenedFeed:
 
 def _create(state: Path) -> None:
     try:
-        config.create_state_directory(state)
+        places.create_state_directory(state)
     except OSError as error:
         raise StorageError(f"the state directory {state} could not be created: {error.strerror}") from error
 

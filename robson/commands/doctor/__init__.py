@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from robson import config, log
+from robson import config, log, places
 from robson.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def _examined(arguments: argparse.Namespace, origin: str | None) -> "Report":
     check_rest_url(settings.binance.rest_url)
     if settings.mode == "live":
         keep_private()
-    state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+    state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
     patient = Patient(
         settings=settings,
         origin=origin or "the defaults and the environment",
         state=state,
-        socket=config.socket_path(arguments.socket, os.environ, settings, state),
+        socket=places.socket_path(arguments.socket, os.environ, settings, state),
         credentials=credentials_directory(arguments.credentials_dir, os.environ),
         symbols=tuple(dict.fromkeys(symbol.upper() for symbol in arguments.symbol)),
     )
