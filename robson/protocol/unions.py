@@ -26,6 +26,7 @@ AnyQuery = (
     | oversight.ShowRequest
     | oversight.WhyRequest
     | requests.PlanRequest
+    | requests.PanicPreviewRequest
     | oversight.JournalRequest
     | requests.EventsRequest
 )
