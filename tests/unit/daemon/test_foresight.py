@@ -51,6 +51,7 @@ async def test_each_state_says_what_becomes_of_it(tmp_path: Path, autojump_clock
         armed = await rig.arm()
         entering = await rig.arm("ETHUSDT", Side.SHORT)
         rig.tick("3300", "ETHUSDT")
+        assert isinstance(rig.venue, FaultyVenue)
         rig.venue.faults.extend(["request_lost"] * 9)
         assert (await rig.signal(entering, "3300", "3350")).accepted
         before = rig.record.last_seq
@@ -78,6 +79,7 @@ async def test_each_state_says_what_becomes_of_it(tmp_path: Path, autojump_clock
 async def test_an_exit_under_way_is_joined_with_what_is_left(tmp_path: Path, autojump_clock: Any) -> None:
     async with Rig(tmp_path, wrap=FaultyVenue).running() as rig:
         active = await rig.active()
+        assert isinstance(rig.venue, FaultyVenue)
         rig.venue.faults.extend(["request_lost"] * 9)
         rig.tick("93400")
         await rig.until(active, "Exiting")
