@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,17 @@ def running(state: Path) -> Iterator[Daemon]:
         yield found
 
 
+def signal_for(running: Daemon, symbol: str, side: str) -> dict[str, str]:
+    """The present price, and a stop so far from it that no test lasts until it is hit."""
+    price = Decimal(running.price(symbol))
+    stop = price * (Decimal("0.94") if side == "long" else Decimal("1.06"))
+    return {"entry_price": str(price), "stop_price": str(stop.quantize(Decimal("0.01")))}
+
+
 def entered(running: Daemon, symbol: str, side: str) -> str:
-    position_id = running.arm(symbol, side, "immediate", capital="2000")
+    """A position that is in the market; its id."""
+    position_id = running.arm(symbol, side, capital="2000")
+    assert running.ok("signal", position_id=position_id, **signal_for(running, symbol, side))["accepted"]
     running.wait_event("entry_filled", position_id=position_id)
     return position_id
 
@@ -61,17 +71,10 @@ def test_a_daemon_killed_in_every_state_is_closed_without_it(state: Path, tmp_pa
         exiting = entered(running, "SOLUSDT", "long")
         armed = running.arm("BTCUSDT", "long")
         entering = running.arm("BNBUSDT", "short")
-        price = float(running.price("BNBUSDT"))
+        wanted = {"cmd": "signal", "position_id": entering, **signal_for(running, "BNBUSDT", "short")}
         with running.connect() as client, running.subscribe() as follower:
             client.send(
-                json.dumps(
-                    {
-                        "cmd": "signal",
-                        "position_id": entering,
-                        "entry_price": f"{price:.2f}",
-                        "stop_price": f"{price * 1.03:.2f}",
-                    }
-                ),
+                json.dumps(wanted),
                 json.dumps({"cmd": "close", "position_id": exiting}),
             )
             follower.event("entry_order_placed", position_id=entering)
