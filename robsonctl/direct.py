@@ -15,8 +15,13 @@ _HELLO_SECONDS = 5.0
 _PASSED_ON = ("config", "state_dir", "credentials_dir", "mode", "timeout")
 
 
-def refuse_alive(daemon: Daemon) -> None:
-    """Raise Ended (1) when a daemon answers; one that does not is kept out by the journal's lock."""
+def refuse_alive(daemon: Daemon, options: argparse.Namespace) -> None:
+    """Raise Ended (1) when a daemon answers; one that does not is kept out by the journal's lock.
+
+    With a state directory it is that one's daemon that is asked: another one's life says nothing.
+    """
+    if options.state_dir and not options.socket:
+        daemon = Daemon(lambda: Path(options.state_dir) / "robson.sock")
     try:
         daemon.ask(HelloRequest(), seconds=_HELLO_SECONDS)
     except Ended as end:

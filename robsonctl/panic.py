@@ -45,7 +45,7 @@ def panic(session: Session) -> int:
     if options.direct:
         from robsonctl.direct import refuse_alive, run_robson
 
-        refuse_alive(session.daemon)
+        refuse_alive(session.daemon, options)
         return run_robson(options)
     try:
         if not options.yes:
@@ -77,7 +77,7 @@ def preview_text(preview: PanicPreviewResult, paint: Paint) -> str:
 
 
 def _row(step: PanicStep) -> tuple[str, ...]:
-    least = "≥" if step.slippage_is_least else ""
+    least = ">=" if step.slippage_is_least else ""
     return (
         step.position_id,
         step.symbol,
@@ -128,8 +128,16 @@ def _confirm(session: Session) -> None:
         f"{what}\npanic disarms and closes all of it at market; nothing enters before resume.\ntype {phrase} to go on: "
     )
     sys.stderr.flush()
-    if sys.stdin.readline().strip() != phrase:
+    if _typed() != phrase:
         raise Ended(Exit.NOT_CONFIRMED, "nothing was done", code="not_confirmed")
+
+
+def _typed() -> str:
+    """The line that was typed; empty at the end of the input, and for what is no text."""
+    try:
+        return sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _mode(session: Session) -> str:

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import trio
 from msgspec.structs import replace
@@ -123,6 +125,7 @@ def _panic(arguments: argparse.Namespace) -> int:
         if not _confirmed(path, settings):
             print("robson: nothing was done", file=sys.stderr)
             return EXIT_NOT_CONFIRMED
+    signal.signal(signal.SIGHUP, _outlive_terminal)
     errand = Panic(arguments.timeout)
     try:
         look_after(arguments, settings, state, errand)
@@ -141,6 +144,14 @@ def _refuse_missing(path: Path) -> None:
         ) from error
 
 
+def _outlive_terminal(_number: int, _frame: FrameType | None) -> None:
+    """A connection that breaks must not end this half way: go on, and write nothing where nobody reads."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 def _held(what: str) -> str:
     return f"{what}: a daemon that lives closes its own positions, use `robsonctl panic`"
 
@@ -150,7 +161,10 @@ def _confirmed(path: Path, settings: config.Settings) -> bool:
     phrase = "y" if settings.mode == "paper" else "CLOSE ALL"
     asked = f"{_preview(path, settings)}\nNothing enters before `robsonctl resume`. Type {phrase} to go on: "
     print(asked, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip() == phrase
+    try:
+        return sys.stdin.readline().strip() == phrase
+    except UnicodeDecodeError:
+        return False
 
 
 def _preview(path: Path, settings: config.Settings) -> str:
@@ -189,7 +203,7 @@ def _tell(errand: Panic, form: str) -> int:
     done = all(position.outcome in {"closed", "disarmed"} for position in result.positions)
     try:
         print(encode(result).decode() if form == "json" else _text(result), flush=True)
-    except BrokenPipeError:
+    except OSError:
         # Its reader has gone; what was done is done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not errand.is_durable:

@@ -1,6 +1,8 @@
 """Panic on paper: shown and confirmed on a terminal, and done without a daemon, whatever that one died in."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -207,3 +209,48 @@ def test_a_mistyped_directory_is_told(tmp_path: Path) -> None:
     assert (done.returncode, "could not be found" in done.stderr) == (74, True)
     assert not (tmp_path / "nowhere").exists()
     assert direct(ROBSON, "panic", "--yes", "--state-dir", str(tmp_path), "--mode", "blue").returncode == 78
+
+
+def test_a_terminal_that_goes_away_does_not_end_it_half_way(running: Daemon, state: Path) -> None:
+    ids = [entered(running, "BTCUSDT", "long"), entered(running, "ETHUSDT", "short")]
+    running.kill()
+    near, far = pty.openpty()
+    command = [*ROBSON, "panic", "--yes", "--state-dir", str(state), *FEED]
+    panic = subprocess.Popen(command, env=environment(SLOW), stdin=far, stdout=far, stderr=far)
+    os.close(far)
+    while panic.poll() is None and not evidence.rows(state / "robson.db", "SELECT 1 FROM open_intents"):
+        with suppress(subprocess.TimeoutExpired):
+            panic.wait(TRY_SECONDS)
+    os.close(near)
+    panic.send_signal(signal.SIGHUP)
+    assert panic.wait(DIRECT_SECONDS) == 0
+    assert_over(running, dict.fromkeys(ids, "operator_panic"))
+    assert_books(running)
+
+
+def test_told_to_stop_it_tells_what_is_left_and_a_daemon_goes_on(running: Daemon, state: Path) -> None:
+    position_id = entered(running, "BTCUSDT", "long")
+    running.kill()
+    command = [*ROBSON, "panic", "--yes", "--state-dir", str(state), *FEED, "-o", "json"]
+    panic = subprocess.Popen(command, env=environment(SLOW), stdout=subprocess.PIPE, text=True)
+    while panic.poll() is None and not evidence.rows(state / "robson.db", "SELECT 1 FROM open_intents"):
+        with suppress(subprocess.TimeoutExpired):
+            panic.wait(TRY_SECONDS)
+    panic.terminate()
+    said, _ = panic.communicate(timeout=DIRECT_SECONDS)
+    assert panic.returncode == 5
+    assert [one["outcome"] for one in json.loads(said)["positions"]] == ["pending"]
+    running.start()
+    running.wait_event("position_closed", position_id=position_id)
+    assert_books(running)
+
+
+def test_another_daemons_life_says_nothing(running: Daemon, state: Path, tmp_path: Path) -> None:
+    position_id = entered(running, "BTCUSDT", "long")
+    running.kill()
+    with daemon(tmp_path / "other", *FEED) as other:
+        command = [*ROBSONCTL, "panic", "--direct", "--yes", "--json", "--state-dir", str(state)]
+        done = direct(command, env={"ROBSON_SOCKET": str(other.socket), "ROBSON_FEED_SOURCE": "synthetic"})
+        assert done.returncode == 0, done.stderr
+        assert outcomes(done) == {position_id: "closed"}
+        assert other.ok("status")["panic_latched"] is False
