@@ -11,6 +11,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "run": "look after positions until told to stop",
+    "panic": "with the daemon dead: latch, and close everything in its place",
     "demo": "watch a long and a short live from armed to closed, without keys or network",
     "replay": "what-if over recorded trades",
     "emulator": "a venue on loopback that speaks Binance's protocols, to rehearse without money",

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 import trio
@@ -49,13 +49,27 @@ REACH_SECONDS = 3.0
 _log = structlog.get_logger("robson")
 
 
-async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path) -> None:
+class Errand(Protocol):
+    """The one thing that the daemon's parts are put together for when nobody may ask them for another."""
+
+    def begin(self, supervisor: Supervisor) -> None:
+        """Before anything moves: what is open is known, and nothing of it runs yet."""
+
+    async def carry_out(self, supervisor: Supervisor) -> None:
+        """Until this returns, or a signal cancels it, everything runs as ever."""
+
+
+async def run(
+    settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path, errand: Errand | None = None
+) -> None:
     """Run the daemon until SIGTERM or SIGINT; open positions stay open in the journal.
 
+    With an errand no door is opened, and it ends as soon as that is done: an order in flight is not waited for.
     Raises StorageError when there is no usable journal, ConfigurationError when the settings cannot be obeyed.
     """
     clock, feed = opened.clock, opened.feed
-    doors = doors_of(settings.control, socket)
+    doors = doors_of(settings.control, socket) if errand is None else []
+    http = settings.http if errand is None else Http()
     with ExitStack() as held:
         lock = held.enter_context(StateLock.take(state, clock=clock))
         if lock.crashed is not None:
@@ -79,16 +93,25 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
             executor=executor,
             strategies=strategies,
             new_id=lambda: uuid4().hex,
+            slippage=venue.slippage,
         )
         supervisor = Supervisor(around, keep_events=settings.journal.keep_events)
         supervisor.adopt_recovered(record.recovery)
+        if errand is not None:
+            errand.begin(supervisor)
         capital, risk_percent = settings.account.amounts
         desk = Desk(supervisor, Identity(__version__, settings.mode, capital, risk_percent))
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
         await _serve(
-            supervisor, desk, opened, venue, doors, _reading_door(settings.http, desk, supervisor, opened, state)
+            supervisor,
+            desk,
+            opened,
+            venue,
+            doors,
+            _reading_door(http, desk, supervisor, opened, state),
+            errand,
         )
         supervisor.flush_stops()
         supervisor.charts.flush()
@@ -104,6 +127,7 @@ async def _serve(
     venue: OpenedVenue,
     openings: list[tuple[Path, Rules]],
     reading_door: Callable[[], Awaitable[None]] | None,
+    errand: Errand | None,
 ) -> None:
     executor = supervisor.around.executor
     async with trio.open_nursery() as services:
@@ -123,8 +147,11 @@ async def _serve(
                 if reading_door is not None:
                     doors.start_soon(reading_door)
                 await doors.start(_until_told, doors.cancel_scope)
+                if errand is not None:
+                    await errand.carry_out(supervisor)
+                    doors.cancel_scope.cancel()
             positions.cancel_scope.cancel()
-        with trio.move_on_after(LAST_ORDERS_SECONDS):
+        with trio.move_on_after(LAST_ORDERS_SECONDS if errand is None else 0):
             await executor.wait_idle()
         services.cancel_scope.cancel()
 

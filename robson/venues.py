@@ -14,7 +14,7 @@ from robson.domain.errors import ConfigurationError
 from robson.domain.market import Tick
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
-from robson.ports import Market, Venue
+from robson.ports import Market, SlippageEstimate, Venue
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -23,11 +23,13 @@ from robson.venue.settings import PaperSettings
 class OpenedVenue:
     """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders.
 
-    `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id.
+    `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id. `slippage`
+    tells what a market order would lose now.
     """
 
     venue: Venue
     market: Market
+    slippage: SlippageEstimate
     admit: Callable[[], Awaitable[None]] | None = None
     user_events: Callable[[Callable[[str], None]], UserEvents] | None = None
 
@@ -66,7 +68,7 @@ def open_venue(settings: Settings, opened: OpenedFeed, market: FanOut, *, state:
         seed=seed_number(settings.feed.seed),
     )
     try:
-        yield OpenedVenue(paper, PaperMarket(market, paper))
+        yield OpenedVenue(paper, PaperMarket(market, paper), paper)
     finally:
         paper.close()
 
@@ -89,7 +91,7 @@ def _live(settings: Settings, opened: OpenedFeed, market: FanOut) -> OpenedVenue
         return UserStream(url, tokens, hint, connect=open_socket, random=SystemRandom().random)
 
     venue = BinanceVenue(opened.exchange, opened.clock)
-    return OpenedVenue(venue, market, venue.admit, user_events)
+    return OpenedVenue(venue, market, venue, venue.admit, user_events)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

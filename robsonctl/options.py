@@ -128,12 +128,24 @@ def _add_mutations(verbs: Any) -> None:
     release = _verb(verbs, "release", commands.release)
     _add_position(release)
     panicking = _verb(verbs, "panic", panic.panic)
-    panicking.add_argument("--yes", action="store_true", help="do not ask")
+    _add_panic(panicking)
     resume = _verb(verbs, "resume", commands.resume)
     pause = _verb(verbs, "pause", oversight.pause)
     unpause = _verb(verbs, "unpause", oversight.unpause)
     for mutation in (arm, signal, disarm, close, adjust, adopt, release, panicking, resume, pause, unpause):
         mutation.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
+
+
+def _add_panic(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--yes", action="store_true", help="do not ask")
+    instead = verb.add_mutually_exclusive_group()
+    instead.add_argument("--preview", action="store_true", help="only show what it would do")
+    instead.add_argument("--direct", action="store_true", help="the daemon is dead: run `robson panic` in its place")
+    passed = verb.add_argument_group("with --direct", "passed on to `robson panic`")
+    passed.add_argument("--config", metavar="FILE", help="robson.toml")
+    passed.add_argument("--state-dir", metavar="DIR", help="where the journal is")
+    passed.add_argument("--credentials-dir", metavar="DIR", help="where the exchange's keys are")
+    passed.add_argument("--mode", choices=("paper", "live"), help="the journal's mode")
 
 
 def _add_daemon(verbs: Any) -> None:

@@ -172,6 +172,7 @@ class Rig:
             strategies=Registry(),
             process_age=trio.current_time,
             new_id=lambda: f"{epoch:04x}{next(ids):028x}",
+            slippage=self.paper,
         )
         self.supervisor = Supervisor(self.around)
         self.supervisor.adopt_recovered(recovery)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,14 +48,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; 78 when the settings cannot be obeyed, 74 when there is no usable journal."""
+    return exit_code(partial(_run, arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    log.configure(settings.log.level)
+    look_after(arguments, settings, places.state_directory(arguments.state_dir, os.environ, here=Path.cwd()))
+    return 0
+
+
+def look_after(
+    arguments: argparse.Namespace, settings: config.Settings, state: Path, errand: app.Errand | None = None
+) -> None:
+    """Put everything together and run it: until a signal comes, or until the errand is done."""
+    socket = places.socket_path(arguments.socket, os.environ, settings, state)
+    opened = _open_feed(settings, state, _credentials(arguments, settings))
+    _create(state)
+    work = partial(app.run, settings, opened, state=state, socket=socket, errand=errand)
+    trio.run(work, clock=opened.trio_clock)
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """The exit code of a piece of work, 78 or 74 where it could not be done; what was wrong is said."""
     try:
-        settings = _settings(arguments)
-        log.configure(settings.log.level)
-        state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
-        socket = places.socket_path(arguments.socket, os.environ, settings, state)
-        opened = _open_feed(settings, state, _credentials(arguments, settings))
-        _create(state)
-        trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
+        return work()
     except ConfigurationError as error:
         return _refuse(error, EXIT_CONFIGURATION)
     except StorageError as error:
@@ -65,10 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         first = _first(matched)
         return _refuse(first, EXIT_CONFIGURATION if isinstance(first, ConfigurationError) else EXIT_STORAGE)
-    return 0
 
 
-def _settings(arguments: argparse.Namespace) -> config.Settings:
+def settings_of(arguments: argparse.Namespace) -> config.Settings:
+    """The settings, from flags, environment and file; ConfigurationError names what cannot be obeyed."""
     path = arguments.config or os.environ.get("ROBSON_CONFIG")
     flags = {
         "mode": arguments.mode,

@@ -74,6 +74,8 @@ class Commands:
                 return success(await self._operations.status(request, caller))
             case ask.PlanRequest():
                 return success(await self._operations.plan(request, caller))
+            case ask.PanicPreviewRequest():
+                return success(await self._operations.panic_preview(request, caller))
             case oversight.VersionRequest():
                 return success(await self._operations.version(request, caller))
             case oversight.ShowRequest():

@@ -5,6 +5,7 @@ import trio
 from robson.daemon.entering import judge, refusal_of
 from robson.daemon.handover import Handover, adopt, release
 from robson.daemon.life import Life
+from robson.daemon.panicking import ended, outcome_of
 from robson.daemon.window import Window
 from robson.domain.errors import RuleError
 from robson.domain.events import Notice
@@ -98,7 +99,7 @@ class Desk(Window):
         life = self._living(request.position_id, "close", "it is over")
         self._supervisor.request_exit(life, ExitReason.OPERATOR_CLOSE)
         with trio.move_on_after(EXIT_WAIT_SECONDS):
-            await _ended(life)
+            await ended(life)
         state = life.position.state
         if isinstance(state, Closed):
             return give.CloseResult(position_id=request.position_id, outcome="closed", detail=state.reason.value)
@@ -182,11 +183,11 @@ class Desk(Window):
         lives = self._supervisor.panic()
         with trio.move_on_after(EXIT_WAIT_SECONDS):
             for life, failure in lives:
-                if failure is None:
-                    await _ended(life)
+                if failure is None or failure.retryable:
+                    await ended(life)
         return give.PanicResult(
             latched=self._around.record.latched,
-            positions=tuple(_panic_outcome(life, failure) for life, failure in lives),
+            positions=tuple(outcome_of(life, failure) for life, failure in lives),
         )
 
     async def resume(self, request: ask.ResumeRequest, caller: Caller, ticket: Ticket | None) -> give.ResumeResult:
@@ -227,12 +228,6 @@ class Desk(Window):
         return life
 
 
-async def _ended(life: Life) -> None:
-    """Wait until a position is Closed, or needs a person."""
-    while not isinstance(life.position.state, (Closed, Error)):
-        await life.news()
-
-
 def _adopt_result(position: Position) -> give.AdoptResult:
     entry, trail = position.entry, position.trail
     assert entry is not None, position
@@ -267,17 +262,3 @@ def _signal_result(decision: Decision) -> give.SignalResult:
         return give.SignalResult(accepted=False, reason=give.Reason(code=refused.code, message=refused.message))
     assert isinstance(state, Entering), state
     return give.SignalResult(accepted=True, quantity=state.signal.quantity)
-
-
-def _panic_outcome(life: Life, failure: RuleError | None) -> give.PanicOutcome:
-    state, position_id = life.position.state, life.position.position_id
-    if isinstance(state, Closed):
-        disarmed = state.reason is ExitReason.DISARMED
-        return give.PanicOutcome(position_id=position_id, outcome="disarmed" if disarmed else "closed")
-    if failure is not None:
-        return give.PanicOutcome(position_id=position_id, outcome="failed", detail=failure.message)
-    if isinstance(state, Error):
-        return give.PanicOutcome(position_id=position_id, outcome="failed", detail=state.message)
-    return give.PanicOutcome(
-        position_id=position_id, outcome="pending", detail=f"it is {life.position.state_name} and goes on by itself"
-    )

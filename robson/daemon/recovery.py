@@ -15,11 +15,10 @@ from robson.executor.intents import backoff_seconds
 _log = structlog.get_logger("robson.recovery")
 
 
-async def rebuild_stop(life: Life) -> None:
-    """Until this returns the position's stop is not watched; an unreachable venue is retried, never a failure."""
+async def prepare(life: Life) -> None:
+    """What a position needs before it may leave or be watched; an unreachable venue is retried, never a failure."""
     await _persist(life, _prepare)
     life.around.executor.wake()
-    await life.catch_up()
 
 
 def tell_protected(around: Surroundings) -> float:

@@ -16,7 +16,7 @@ from robson.daemon.exit_terms import exit_terms
 from robson.daemon.filters import keep_filters
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
-from robson.daemon.recovery import rebuild_stop, tell_protected
+from robson.daemon.recovery import prepare, tell_protected
 from robson.daemon.surroundings import Surroundings, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
@@ -53,6 +53,7 @@ class Supervisor:
         self.book = OrderBook(around, self.lives, self._repay_strays)
         self._nursery: trio.Nursery | None = None
         self._repaying: set[str] = set()
+        self._repaid = trio.Event()
         self._unrecovered = 0
         # Real seconds from the start of the process until every stop was rebuilt and watched; None until then.
         self.protected_after: float | None = None
@@ -65,6 +66,11 @@ class Supervisor:
             self._repaying.add(symbol)
             self._nursery.start_soon(self._repay_guarded, symbol)
 
+    async def loans_repaid(self) -> None:
+        """Return once no pair is looked through for loans that no position accounts for."""
+        while self._repaying:
+            await self._repaid.wait()
+
     async def _repay_guarded(self, symbol: str) -> None:
         try:
             await repay_strays(symbol, self.around)
@@ -72,6 +78,8 @@ class Supervisor:
             _log.exception("repayment_failed", symbol=symbol)
         finally:
             self._repaying.discard(symbol)
+            self._repaid.set()
+            self._repaid = trio.Event()
 
     # --- positions ---------------------------------------------------------------------------------------------------
 
@@ -181,9 +189,10 @@ class Supervisor:
             task_status.started()
 
     async def _recover(self, life: Life) -> None:
-        await rebuild_stop(life)
+        await prepare(life)
         if self.around.record.latched:
-            self._panic_one(life)  # a panic that a crash interrupted is finished
+            self._panic_one(life)  # a panic that a crash interrupted is finished, with prices or without
+        await life.catch_up()
         self._unrecovered -= 1
         if self._unrecovered == 0:
             self._end_recovery()
@@ -241,12 +250,16 @@ class Supervisor:
             )
         life.feel(ExitRequested(reason=reason, exit_terms=exit_terms(position, around), trail=life.moved()))
 
-    def panic(self) -> list[tuple[Life, RuleError | None]]:
-        """Latch first, in memory when the disk is gone; then ask every open position to leave."""
+    def latch(self) -> None:
+        """From now on nothing enters; in memory when the disk is gone. Positions are asked to leave as they recover."""
         record = self.around.record
         if not record.latched:
             latched = Notice(type="panic_latched", at=self.around.clock.now())
             record.write(Commit(latch=True, notices=(latched,)), protective=True)
+
+    def panic(self) -> list[tuple[Life, RuleError | None]]:
+        """Latch first; then ask every open position to leave."""
+        self.latch()
         return [(life, self._panic_one(life)) for life in list(self.lives.values())]
 
     def _panic_one(self, life: Life) -> RuleError | None:
@@ -256,7 +269,10 @@ class Supervisor:
             else:
                 self.request_exit(life, ExitReason.OPERATOR_PANIC)
         except RuleError as error:
-            _log.error("panic_failed", position_id=life.position.position_id, error=error.message)
+            if error.retryable:
+                _log.info("panic_waits", position_id=life.position.position_id, reason=error.message)
+            else:
+                _log.error("panic_failed", position_id=life.position.position_id, error=error.message)
             return error
         return None
 

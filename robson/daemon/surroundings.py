@@ -25,7 +25,7 @@ from robson.executor.closing import bought_back_by, held_by
 from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
-from robson.ports import Clock, Venue
+from robson.ports import Clock, SlippageEstimate, Venue
 
 _log = structlog.get_logger("robson.position")
 
@@ -104,6 +104,8 @@ class Surroundings:
     fills_at_baseline: Counter[str] = field(default_factory=Counter)
     tally: OrderTally = field(default_factory=OrderTally)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
+    # What a market order would lose now, for who wants to know before; nothing depends on it.
+    slippage: SlippageEstimate | None = None
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters as last known; at first raises as the venue does, RuleError when it has no such pair."""

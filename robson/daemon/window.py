@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 import trio
 
+from robson.daemon.foresight import foresee_panic
 from robson.daemon.orders import orders_of
 from robson.daemon.planning import read_basis
 from robson.daemon.readings import health_checks, journal_result, price_lines
@@ -28,6 +29,7 @@ from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower
+from robson.protocol.panic_results import PanicPreviewResult
 
 _ROWS_AT_ONCE = 256
 
@@ -127,6 +129,10 @@ class Window:
             positions=views,
             paused=around.record.paused,
         )
+
+    async def panic_preview(self, request: ask.PanicPreviewRequest, caller: Caller) -> PanicPreviewResult:
+        """What panic would do now; within two seconds and a little."""
+        return await foresee_panic(self._open(), self._around, self._identity.mode)
 
     async def show(self, request: oversight.ShowRequest, caller: Caller) -> told.ShowResult:
         """One position and its orders; its events are added on the way out. RuleError `unknown_position`."""

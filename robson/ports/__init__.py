@@ -5,6 +5,7 @@ from robson.ports.detector import DetectedSignal, Detector, Observation, Paramet
 from robson.ports.feed import Market, MarketFeed
 from robson.ports.journal import Commit, Fill, Intent, Journal, PairRecord, Recovery
 from robson.ports.seal import Seal
+from robson.ports.slippage import Slippage, SlippageEstimate
 from robson.ports.venue import OrderReport, OrderRequest, Venue
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "Parameter",
     "Recovery",
     "Seal",
+    "Slippage",
+    "SlippageEstimate",
     "Venue",
 ]

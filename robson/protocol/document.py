@@ -10,6 +10,7 @@ from robson.domain.events import EVENT_TYPES, NOTICE_TYPES
 from robson.protocol import PROTOCOL_VERSION
 from robson.protocol.codes import CODES, RULE_CODES
 from robson.protocol.oversight_results import BackupView, FillView, Leg, OrderView, Step
+from robson.protocol.panic_results import PanicStep
 from robson.protocol.reading import DEPTH_MAX
 from robson.protocol.results import Check, EventLine, FeedView, PanicOutcome, PositionView, PriceLine, Reason
 from robson.protocol.table import COMMANDS, Command
@@ -22,6 +23,7 @@ _NESTED: dict[type[msgspec.Struct], str] = {
     Check: "A check in `health`",
     Reason: "A reason in `signal`",
     PanicOutcome: "A position in `panic`",
+    PanicStep: "A position in `panic_preview`",
     OrderView: "An order in `show`",
     FillView: "A fill of an order",
     Leg: "The way in and the way out in `why`",

@@ -10,7 +10,7 @@ import msgspec
 from robson.domain.codec import to_wire
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import Value
-from robson.protocol import charting, oversight, oversight_results
+from robson.protocol import charting, oversight, oversight_results, panic_results
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.replies import success
@@ -85,6 +85,9 @@ class Operations(Protocol):
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
         """What a signal would order."""
+
+    async def panic_preview(self, request: ask.PanicPreviewRequest, caller: Caller) -> panic_results.PanicPreviewResult:
+        """What panic would do now."""
 
     async def show(self, request: oversight.ShowRequest, caller: Caller) -> oversight_results.ShowResult:
         """A position and its orders, without its events; RuleError `unknown_position`."""

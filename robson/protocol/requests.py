@@ -238,6 +238,13 @@ class PanicRequest(Mutation, tag="panic"):
     """Latch first, so that nothing enters any more; then disarm what is Armed and close what is in the market."""
 
 
+class PanicPreviewRequest(Request, tag="panic_preview"):
+    """What `panic` would do now to each open position, and what its orders may lose to the book; nothing is done.
+
+    The estimate of the loss is given up after two seconds: what is not known by then is null, with the reason.
+    """
+
+
 class ResumeRequest(Mutation, tag="resume"):
     """Release the panic latch."""
 

@@ -235,6 +235,12 @@ class PanicOutcome(Result):
     position_id: str
     outcome: Literal["closed", "disarmed", "pending", "failed"]
     detail: str = ""
+    symbol: str = ""
+    side: Literal["long", "short"] | None = None
+    exit_price: Annotated[Decimal | None, Meta(description="the average, quote per base; null until it is closed")] = (
+        None
+    )
+    net_pnl: Annotated[Decimal | None, Meta(description="quote; null until it is closed")] = None
 
 
 class PanicResult(Result):

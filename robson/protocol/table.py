@@ -4,7 +4,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from robson.protocol import charting, oversight, oversight_results, requests, results
+from robson.protocol import charting, oversight, oversight_results, panic_results, requests, results
 from robson.protocol.requests import Mutation
 from robson.protocol.unions import AnyRequest
 
@@ -146,6 +146,7 @@ _ROWS = (
         right="arm",
     ),
     Command("panic", requests.PanicRequest, results.PanicResult, '{"cmd":"panic"}', right="panic"),
+    Command("panic_preview", requests.PanicPreviewRequest, panic_results.PanicPreviewResult, '{"cmd":"panic_preview"}'),
     Command("resume", requests.ResumeRequest, results.ResumeResult, '{"cmd":"resume"}', ("recovering",), right="arm"),
     Command("pause", oversight.PauseRequest, oversight_results.PauseResult, '{"cmd":"pause"}', right="panic"),
     Command(

@@ -27,6 +27,7 @@ AnyQuery = (
     | oversight.WhyRequest
     | charting.ChartRequest
     | requests.PlanRequest
+    | requests.PanicPreviewRequest
     | oversight.JournalRequest
     | requests.EventsRequest
 )

@@ -18,6 +18,11 @@ def draw(source: Random) -> Decimal:
     return Decimal(source.randrange(_GRAIN)) / _GRAIN
 
 
+def most_basis_points(settings: PaperSettings) -> Decimal:
+    """How far from the last price the farthest level can be, in basis points of it."""
+    return settings.spread_bps / 2 + settings.slippage_bps
+
+
 def book(
     settings: PaperSettings, instrument: Instrument, side: OrderSide, quantity: Decimal, price: Decimal, source: Random
 ) -> tuple[Level, ...]:

@@ -13,8 +13,9 @@ import trio
 from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import Role, Side
+from robson.domain.values import OrderSide, Role, Side
 from robson.ports.clock import Clock
+from robson.ports.slippage import Slippage
 from robson.ports.venue import OrderReport, OrderRequest
 from robson.venue.account_file import AccountFile
 from robson.venue.accounts import Accounts, Prices, rules_of
@@ -32,7 +33,7 @@ from robson.venue.ledger import (
     repay,
 )
 from robson.venue.ledger.units import to_ms
-from robson.venue.liquidity import book, draw
+from robson.venue.liquidity import book, draw, most_basis_points
 from robson.venue.settings import PaperSettings
 
 T = TypeVar("T")
@@ -118,6 +119,12 @@ class PaperVenue:
             return self._accounts.read(symbol).priced() if price is None else price
 
         return await self._exchange(look_up)
+
+    async def slippage(self, symbol: str, order_side: OrderSide, quantity: Decimal) -> Slippage:
+        """The most that an order of any size loses here; Rejected -3042 when there was no price yet."""
+        await trio.lowlevel.checkpoint()
+        price = self._prices(known_instrument(symbol).symbol) or self._accounts.read(symbol).priced()
+        return Slippage(price=price, basis_points=most_basis_points(self._settings), source="paper_rule")
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Trade at once around the last price: an entry borrows its shortfall, an exit repays with what it received."""

@@ -32,7 +32,7 @@ def refused(code: int, *arguments: str, env: dict[str, str] | None = None) -> st
         ("[account]\ncapital = 1e400", ("capital",)),
         ('[feed]\nsource = "crystal ball"', ("crystal ball", "synthetic")),
         ('[feed]\nsource = "synthetic"\nspeed = "fast"', ("fast", "max")),
-        ('[http]\nlisten = "0.0.0.0:9464"', ("http.listen", "0.0.0.0:9464", "127.0.0.1:9464")),
+        ('[http]\nlisten = "0.0.0.0:9464"', ("http.listen", "0.0.0.0:9464", "expose = true")),
         ('[recovery]\non_gap = "hope"', ("on_gap", "hope", "exit, forgive")),
         ("[feed]\nstale_after_seconds = 0.1", ("stale_after_seconds", "0.1", "0.5")),
         ("[feed]\npoll_seconds = 0", ("poll_seconds", "0.2", "60")),

@@ -67,6 +67,7 @@ EXCHANGE_RULES = Endpoint(method="GET", path="/api/v3/exchangeInfo", limit=Limit
 LAST_PRICE = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=2, security=Security.NONE)
 LAST_PRICES = Endpoint(method="GET", path="/api/v3/ticker/price", limit=Limit.API, weight=4, security=Security.NONE)
 BOOK_TOPS = Endpoint(method="GET", path="/api/v3/ticker/bookTicker", limit=Limit.API, weight=4, security=Security.NONE)
+ORDER_BOOK = Endpoint(method="GET", path="/api/v3/depth", limit=Limit.API, weight=5, security=Security.NONE)
 PAST_TRADES = Endpoint(method="GET", path="/api/v3/aggTrades", limit=Limit.API, weight=4, security=Security.NONE)
 CANDLES = Endpoint(method="GET", path="/api/v3/klines", limit=Limit.API, weight=2, security=Security.NONE)
 COMMISSION = Endpoint(method="GET", path="/api/v3/account/commission", limit=Limit.API, weight=20)

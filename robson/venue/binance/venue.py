@@ -11,10 +11,11 @@ import structlog
 from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccount, PairTerms, Trade
 from robson.domain.errors import Fatal, Rejected, VenueError
 from robson.domain.instrument import Instrument
-from robson.domain.values import Role, Side
+from robson.domain.values import OrderSide, Role, Side
 from robson.ports.clock import Clock
+from robson.ports.slippage import Slippage
 from robson.ports.venue import OrderReport, OrderRequest
-from robson.venue.binance import codec, endpoints, errors, lending
+from robson.venue.binance import codec, depth, endpoints, errors, lending
 from robson.venue.binance.client import Client
 from robson.venue.binance.credit import read_credit
 from robson.venue.binance.filters import PairRules
@@ -194,6 +195,18 @@ class BinanceVenue:
     async def loan_records(self, symbol: str, asset: str, since: datetime) -> Sequence[LoanRecord]:
         """What was borrowed and repaid of an asset on the pair since a time, oldest first."""
         return await self._history.loans(symbol, asset, since)
+
+    async def slippage(self, symbol: str, order_side: OrderSide, quantity: Decimal) -> Slippage:
+        """What a market order of `quantity` (base) would lose to the book now; it never takes weight that others need.
+
+        Raises Rejected or Unreachable.
+        """
+        return await self.client.call(
+            endpoints.ORDER_BOOK,
+            [("symbol", symbol), ("limit", depth.LEVELS)],
+            lambda document: depth.slippage(document, order_side, quantity),
+            priority=Priority.BOOKKEEPING,
+        )
 
     async def index_price(self, symbol: str) -> Decimal:
         """The index price (quote per base): it, not the last price, decides on liquidation."""

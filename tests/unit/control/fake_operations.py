@@ -18,6 +18,7 @@ from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower, Ticket
+from robson.protocol.panic_results import PanicPreviewResult
 from tests.pictures import GALLERY
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -107,6 +108,17 @@ class FakeOperations:
             feed={"BTCUSDT": give.FeedView(age_seconds=0.2, last_price=Decimal("95010.10"), stale=False)},
             unprotected_seconds=0.0,
             positions=tuple(shown),
+        )
+
+    async def panic_preview(self, request: ask.PanicPreviewRequest, caller: Caller) -> PanicPreviewResult:
+        self._note(request, caller)
+        return PanicPreviewResult(
+            mode="paper",
+            panic_latched=self.latched,
+            positions=(),
+            notional=Decimal(0),
+            slippage=Decimal(0),
+            without_estimate=0,
         )
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:

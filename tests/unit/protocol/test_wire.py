@@ -21,7 +21,7 @@ from robson.protocol.table import COMMANDS
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "PROTOCOL.md"
 COMMAND_NAMES = (
     "hello ping schema help version health status show why chart plan arm signal disarm close adjust adopt release "
-    "panic resume pause unpause journal events subscribe"
+    "panic panic_preview resume pause unpause journal events subscribe"
 )
 MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume pause unpause"
 POSITION_FIELDS = """
