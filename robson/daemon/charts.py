@@ -55,7 +55,7 @@ class Charts:
                     self._write(group)
                     # A decision that became due meanwhile comes first.
                     await trio.lowlevel.checkpoint()
-            except Exception:  # noqa: BLE001  nor the tasks beside this one
+            except Exception:  # noqa: BLE001  the positions are tasks beside this one
                 _log.exception("charts_failed")
 
     def flush(self) -> None:
@@ -63,7 +63,7 @@ class Charts:
         try:
             for group in self._groups():
                 self._write(group)
-        except Exception:  # noqa: BLE001  nor keeps it the daemon from closing its journal
+        except Exception:  # noqa: BLE001  the journal must be closed all the same
             _log.exception("charts_failed")
 
     def end(self, life: Life) -> None:
