@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+import structlog
 import trio
 
 from robson.daemon.life import Life
@@ -27,6 +28,9 @@ GROUP = 8
 _ROWS_OF_A_RUN = 1_000_000
 
 
+_log = structlog.get_logger("robson.charts")
+
+
 class Charts:
     """Samples every position from its fill until it is Closed; nobody's decision depends on any of it.
 
@@ -46,15 +50,21 @@ class Charts:
         """Flush every few seconds until cancelled."""
         while True:
             await trio.sleep(FLUSH_SECONDS)
-            for group in self._groups():
-                self._write(group)
-                # A decision that became due meanwhile comes first.
-                await trio.lowlevel.checkpoint()
+            try:
+                for group in self._groups():
+                    self._write(group)
+                    # A decision that became due meanwhile comes first.
+                    await trio.lowlevel.checkpoint()
+            except Exception:  # noqa: BLE001  the positions are tasks beside this one
+                _log.exception("charts_failed")
 
     def flush(self) -> None:
         """Write everything at once: the daemon stops."""
-        for group in self._groups():
-            self._write(group)
+        try:
+            for group in self._groups():
+                self._write(group)
+        except Exception:  # noqa: BLE001  the journal must be closed all the same
+            _log.exception("charts_failed")
 
     def end(self, life: Life) -> None:
         """The position is over, and its symbol is still subscribed."""
@@ -84,6 +94,14 @@ class Charts:
                 yield group
 
     def _look(self, life: Life) -> "_Part | None":
+        """Take what came since the last look; None where there is nothing, or where that fails."""
+        try:
+            return self._take(life)
+        except Exception:  # noqa: BLE001  no fault of a picture touches a position, its own or another
+            _log.exception("chart_failed", position_id=life.position.position_id)
+            return None
+
+    def _take(self, life: Life) -> "_Part | None":
         """Take what came since the last look into the position's part; None without an entry, or once it is over."""
         position, market = life.position, self._around.market
         is_known = position.position_id in self._lives and life.is_subscribed and market.has(position.symbol)

@@ -13,6 +13,7 @@ from robson.daemon.charts import FLUSH_SECONDS
 from robson.domain.errors import JournalUnwritable
 from robson.domain.samples import SAMPLES_MAX, Sample, to_ms
 from robson.domain.values import PositionId, Side
+from robson.feed.strip import PriceStrip
 from robson.ports.journal import PriceRow
 from tests.rig import Rig, SimulatedClock
 
@@ -89,6 +90,29 @@ async def test_prices_of_a_restart_follow_those_before_and_polled_ones_count_for
         gaps = [after.start_ms - before.start_ms for before, after in pairwise(drawn)]
         assert max(gaps) == gaps[2] > 60_000
         assert [int(s.stop or 0) for s in drawn] == [93500, 93600, 93700, 93800, 93900]
+
+
+async def test_no_fault_of_a_picture_touches_a_position(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Rig(tmp_path).running() as rig:
+        held, other = await rig.active(), await rig.active(capital="1000")
+        failed: list[int] = []
+
+        def fail(strip: PriceStrip, start_ms: int) -> list[Sample]:
+            failed.append(start_ms)
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(PriceStrip, "since", fail)
+            await walk(rig, 95100)
+            await trio.sleep(2 * FLUSH_SECONDS)
+            assert len(failed) >= 2
+            assert (await rig.close(held)).outcome == "closed"
+            rig.supervisor.charts.flush()
+        await walk(rig, 95200)
+        await trio.sleep(2 * FLUSH_SECONDS)
+        assert lasts(kept(rig, other))[-1] == 95200
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
