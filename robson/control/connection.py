@@ -32,6 +32,10 @@ from robson.protocol.unions import AnyMutation, AnyRequest
 REPLY_PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 5.0
 _CHUNK_BYTES = 65_536
+# A longer line, which nobody needs for an order, waits for its turn among all such: one is read in a turn of the loop.
+_SHORT_BYTES = 4096
+# Blank lines are answered by nothing, and nothing would let others in between.
+_BLANKS_AT_ONCE = 256
 # What a client may still send after its line was refused; closing at once would lose it the reply.
 _DRAIN_BYTES_MAX = 16 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
@@ -80,6 +84,8 @@ class Connection:
                 splitter.receive(chunk)
                 while (line := splitter.next_line()) is not None:
                     await self._answer(line, nursery)
+                    if splitter.taken % _BLANKS_AT_ONCE == 0:
+                        await trio.lowlevel.checkpoint()
             # A line feed may be missing at the very end; a request that was cut short is not valid JSON.
             await self._answer(splitter.rest(), nursery)
         except LineTooLong:
@@ -97,7 +103,7 @@ class Connection:
     async def _answer(self, line: bytes, nursery: trio.Nursery) -> None:
         if not line.strip():
             return
-        request_id, request = read_request(line)
+        request_id, request = await self._read(line)
         refusal = self._refusal(request)
         if refusal is not None:
             request = refusal
@@ -111,6 +117,12 @@ class Connection:
             case _:
                 await self._reply(request_id, await self._commands.query(request, self._caller))
         self._idleness.asked()
+
+    async def _read(self, line: bytes) -> tuple[RequestId, AnyRequest | RuleError]:
+        if len(line) <= _SHORT_BYTES:
+            return read_request(line)
+        async with self._commands.heavy:
+            return read_request(line)
 
     def _refusal(self, request: AnyRequest | RuleError) -> RuleError | None:
         """Why this request is not obeyed on this connection now."""
@@ -151,7 +163,7 @@ class Connection:
             await self._reply(request_id, failure(error))
             return
         try:
-            cursor = Cursor(self._operations, request)
+            cursor = Cursor(self._operations, request, self._commands.heavy)
         except RuleError as fault:
             await self._reply(request_id, failure(error_body(fault)))
             return
@@ -188,7 +200,11 @@ class Connection:
 
     async def _reply(self, request_id: RequestId, body: bytes) -> None:
         rest = memoryview(address(request_id, body))
-        await _patiently(self._writing.acquire)
+        try:
+            # Sending lets the others in; waiting for nothing would only cost a turn of the loop more.
+            self._writing.acquire_nowait()
+        except trio.WouldBlock:
+            await _patiently(self._writing.acquire)
         try:
             while rest:
                 sent = await _patiently(partial(self._send_some, rest))
