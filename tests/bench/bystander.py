@@ -1,11 +1,12 @@
 """One client that asks little, and how long it waits: `python -m tests.bench.bystander SOCKET YARDSTICK`.
 
 YARDSTICK is a socket that it serves itself from a second process, a bare Trio echo: what that one is late by is the
-machine's doing. It writes one line of JSON for each pair of questions until SIGINT.
+machine's doing. It writes one line of JSON for each pair of questions until SIGTERM.
 """
 
 import json
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def _ask(client: socket.socket) -> float:
 
 
 def _watch(place: str, yardstick: str) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.bystander", "--serve", yardstick], stdout=subprocess.PIPE
     ) as echo:

@@ -7,7 +7,6 @@ which task, took longest. The last way is a subscriber that does not read while 
 
 import json
 import os
-import signal
 import socket
 import statistics
 import subprocess
@@ -82,7 +81,7 @@ def bystander(running: Daemon, place: Path) -> Iterator[Path]:
     try:
         yield told
     finally:
-        asking.send_signal(signal.SIGINT)
+        asking.terminate()
         asking.wait(30)
 
 
