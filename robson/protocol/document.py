@@ -35,11 +35,12 @@ _MONITORING = ", ".join(f"`{name}`" for name, command in COMMANDS.items() if com
 
 _HEAD = f"""# The control socket
 
-```
+<!-- $ robson run --feed synthetic -->
+```sh
 echo '{{"cmd":"status"}}' | socat -t30 - UNIX-CONNECT:state/robson.sock | jq .
 ```
 
-```
+```sh
 echo '{{"cmd":"status"}}' | nc -N -U state/robson.sock | jq .result.positions
 ```
 
