@@ -2,7 +2,8 @@
 
 Each page is a session of its own, from its top to its end, in a directory that looks like a checkout. `sh` blocks must
 succeed, `console` blocks must also print what they show (numbers and ids apart). What a page needs and no reader should
-have to read stands in a comment of its own line: <!-- $ robson run --feed synthetic -->
+have to read stands in a comment of its own line: <!-- $ robson run --feed synthetic -->. A block that no test can run
+has its reason on the line before it: <!-- not run: it needs root -->
 """
 
 import importlib
@@ -43,7 +44,8 @@ DOCUMENTED_ADDRESSES = ("127.0.0.1:9000", "127.0.0.1:9464")
 # In the documents this stands for the position that was armed last.
 PLACEHOLDER = re.compile(r"\bID\b")
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$|^<!-- \$ (?P<hidden>.+) -->$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$|^<!-- \$ (?P<hidden>[^\n]+) -->$", re.DOTALL | re.MULTILINE)
+EXCUSED = re.compile(r"^<!-- not run: .+ -->\n\Z", re.MULTILINE)
 KINDS = {"sh", "console", "text", "json", "python", "toml", "ini", "yaml", "mermaid"}
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAME = re.compile(r"(?<![/\w.-])robson(?:\.[A-Za-z_]\w*)+")
@@ -67,6 +69,8 @@ def steps(page: Path) -> Iterator[Step]:
         where = f"{page.relative_to(ROOT)}:{line}"
         if block["hidden"]:
             yield Step(where, block["hidden"], ())
+            continue
+        if EXCUSED.search(text[: block.start()]):
             continue
         rows = block[2].splitlines()
         if block[1] == "sh":
@@ -235,6 +239,20 @@ def test_pages_with_commands_are_found() -> None:
 def test_a_block_is_either_run_or_plainly_no_command(page: Path) -> None:
     blocks = [block for block in BLOCK.finditer(page.read_text("utf-8")) if not block["hidden"]]
     assert {block[1] for block in blocks} <= KINDS
+
+
+def test_hidden_excused_and_shown_steps_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- $ robson run -->\n```sh\nrobsonctl ping  # now\n# nothing\n```\n<!-- not run: it needs root -->\n"
+        "```sh\nreboot\n```\n```console\n$ robsonctl hello\nhello\n```\n```text\n$ no command\n```\n"
+    )
+    assert [(step.command, step.shown) for step in steps(page)] == [
+        ("robson run", ()),
+        ("robsonctl ping", ()),
+        ("robsonctl hello", ("hello",)),
+    ]
 
 
 def test_every_request_in_the_protocol_is_answered_as_the_document_says(terminal: Terminal) -> None:
