@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+import trio.testing
 
 from robson.control import connection
 from robson.control.connection import _BLANKS_AT_ONCE, _SHORT_BYTES
@@ -117,3 +118,32 @@ async def test_a_status_of_many_positions_is_what_it_was_in_one_piece(served: Se
         assert list(status)[-3:] == ["positions", "time_to_protected_seconds", "paused"]
     (one,) = (await client.ask(f'{{"cmd":"status","position_id":"{ids[7]}"}}'))["result"]["positions"]
     assert one == status["positions"][7]
+
+
+async def test_a_page_is_given_up_when_its_client_hangs_up(
+    served: Served, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(150 * BATCH_ROWS):
+        served.operations.commit("feed_stale")
+    read, batches = served.operations.read_events, 0
+
+    def noted(*, from_seq: int, limit: int, position_id: str | None = None) -> object:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            client.stream.socket.close()
+        return read(from_seq=from_seq, limit=limit, position_id=position_id)
+
+    monkeypatch.setattr(served.operations, "read_events", noted)
+    await client.send('{"cmd":"events","limit":10000}')
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    assert 2 <= batches < 50
+    assert (await (await served.connect()).ask('{"cmd":"ping"}'))["ok"]
+
+
+async def test_a_half_closed_client_still_gets_its_page(served: Served, client: Client) -> None:
+    for _ in range(20 * BATCH_ROWS):
+        served.operations.commit("feed_stale")
+    await client.send('{"cmd":"events","limit":10000}')
+    await client.stream.send_eof()
+    assert len((await client.reply())["result"]["events"]) == 20 * BATCH_ROWS
