@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,17 @@ async def _storm(running: Daemon, way: str) -> None:
             await trio.sleep(SECONDS)
 
 
+def _has_room(running: Daemon) -> bool:
+    with ExitStack() as held:
+        try:
+            clients = [held.enter_context(running.connect()) for _ in range(CLIENTS)]
+            for client in clients:
+                client.send('{"cmd":"ping"}')
+            return all(client.reply()["ok"] for client in clients)
+        except OSError:
+            return False
+
+
 def resident_bytes(running: Daemon) -> int:
     """What of the daemon's memory is in the machine's."""
     status = Path(f"/proc/{running.running.pid}/status").read_text()
@@ -206,6 +217,7 @@ def main(events: int, closed: int) -> None:
                 for way in WAYS:
                     marks.append((way, time.monotonic(), resident_bytes(running)))
                     trio.run(_storm, running, way)
+                    running.wait_until(lambda: _has_room(running), "the storm's clients to be gone")
                 marks.append(("slow reader", time.monotonic(), resident_bytes(running)))
                 slow = slow_reader(running, events)
                 marks.append(("", time.monotonic(), resident_bytes(running)))
