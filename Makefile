@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench witnesses check lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow
 	@$(RUN) tests.bench.recovery
 	@$(RUN) tests.bench.growth
 	@$(RUN) tests.bench.slow_disk
+
+storm: $(STAMP) ## 30 clients do their worst, one only pings, one does not read 100,000 events (5 minutes)
+	@$(RUN) tests.bench.storm
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff check .

@@ -142,8 +142,9 @@ async def _serve(
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:
+                heavy = trio.Lock()
                 for place, rules in openings:
-                    await doors.start(_open_door, place, rules, desk, supervisor.around)
+                    await doors.start(_open_door, place, rules, desk, supervisor.around, heavy)
                 if reading_door is not None:
                     doors.start_soon(reading_door)
                 await doors.start(_until_told, doors.cancel_scope)
@@ -194,12 +195,13 @@ async def _open_door(
     rules: Rules,
     desk: Desk,
     around: Surroundings,
+    heavy: trio.Lock,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the control socket; a daemon that is degraded anyway protects its positions while there can be none."""
     try:
-        await serve(place, desk, around.clock, rules, task_status=task_status)
+        await serve(place, desk, around.clock, rules, heavy=heavy, task_status=task_status)
     except StorageError as error:
         if around.record.degraded is None:
             raise
@@ -210,7 +212,7 @@ async def _open_door(
     while True:
         await trio.sleep(DOOR_RETRY_SECONDS)
         with suppress(StorageError):
-            await serve(place, desk, around.clock, rules)
+            await serve(place, desk, around.clock, rules, heavy=heavy)
 
 
 async def _until_told(

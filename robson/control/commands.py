@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import assert_never
 
 import structlog
 import trio
 
-from robson.control.sequence import events_body, show_body
+from robson.control.pages import events_body, show_body, status_body
 from robson.domain.errors import RobsonError
 from robson.ports.clock import Clock
 from robson.protocol import charting, oversight
@@ -15,7 +16,7 @@ from robson.protocol import requests as ask
 from robson.protocol.operations import Caller, Operations, Ticket, body_digest
 from robson.protocol.replies import ErrorBody, error_body, failure, success
 from robson.protocol.results import PingResult, Result
-from robson.protocol.schema import help_result, schema_of
+from robson.protocol.schema import Subject, help_result, schema_of
 from robson.protocol.unions import AnyMutation, AnyQuery
 
 _log = structlog.get_logger(__name__)
@@ -24,9 +25,13 @@ _LOGGED_BYTES = 500
 
 
 class Commands:
-    """Answers requests through the daemon's operations."""
+    """Answers requests through the daemon's operations.
 
-    def __init__(self, operations: Operations, clock: Clock) -> None:
+    `heavy` is held for each step that takes milliseconds: however many clients ask, the loop takes one such a turn.
+    """
+
+    def __init__(self, operations: Operations, clock: Clock, heavy: trio.Lock) -> None:
+        self.heavy = heavy
         self._operations = operations
         self._clock = clock
         self._turns = Turns()
@@ -65,13 +70,13 @@ class Commands:
             case ask.PingRequest():
                 return success(PingResult(at=self._clock.now()))
             case ask.SchemaRequest():
-                return success(schema_of(request.of))
+                return _schema_body(request.of)
             case ask.HelpRequest():
-                return success(help_result())
+                return _help_body()
             case ask.HealthRequest():
                 return success(await self._operations.health(request, caller))
             case ask.StatusRequest():
-                return success(await self._operations.status(request, caller))
+                return await status_body(self._operations, request, caller, self.heavy)
             case ask.PlanRequest():
                 return success(await self._operations.plan(request, caller))
             case ask.PanicPreviewRequest():
@@ -79,15 +84,18 @@ class Commands:
             case oversight.VersionRequest():
                 return success(await self._operations.version(request, caller))
             case oversight.ShowRequest():
-                return await show_body(self._operations, request, caller)
+                return await show_body(self._operations, request, caller, self.heavy)
             case oversight.WhyRequest():
-                return success(await self._operations.why(request, caller))
+                async with self.heavy:
+                    return success(await self._operations.why(request, caller))
             case charting.ChartRequest():
-                return success(await self._operations.chart(request, caller))
+                async with self.heavy:
+                    return success(await self._operations.chart(request, caller))
             case oversight.JournalRequest():
-                return success(await self._operations.journal(request, caller))
+                async with self.heavy:
+                    return success(await self._operations.journal(request, caller))
             case ask.EventsRequest():
-                return await events_body(self._operations, request)
+                return await events_body(self._operations, request, self.heavy)
             case _:
                 assert_never(request)
 
@@ -184,6 +192,16 @@ class Turns:
         finally:
             if not lock.locked():
                 self._locks.pop(key, None)
+
+
+@cache
+def _schema_body(subject: Subject) -> bytes:
+    return success(schema_of(subject))
+
+
+@cache
+def _help_body() -> bytes:
+    return success(help_result())
 
 
 def _log_if_bug(request: ask.Request, fault: Exception) -> None:

@@ -1,9 +1,6 @@
 """One client: lines in, replies out in the same order, and the event lines it subscribed to in between."""
 
 import math
-import select
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -14,30 +11,37 @@ import trio
 
 from robson.control.commands import Commands
 from robson.control.lines import LINE_BYTES_MAX, LineSplitter, LineTooLong
+from robson.control.peer import hang_up, peer_of
 from robson.control.prices import LOOK_SECONDS, Prices
 from robson.control.rules import Allowance, Idleness, Rules
 from robson.control.sequence import Cursor
 from robson.domain.errors import RuleError
 from robson.protocol import requests as ask
 from robson.protocol.fields import RequestId
-from robson.protocol.operations import Caller, Operations
+from robson.protocol.operations import Operations
+from robson.protocol.oversight import ShowRequest, WhyRequest
 from robson.protocol.reading import read_request
 from robson.protocol.replies import ErrorBody, address, error_body, failure, success
 from robson.protocol.results import SubscribeResult
 from robson.protocol.table import COMMANDS
-from robson.protocol.unions import AnyMutation, AnyRequest
+from robson.protocol.unions import AnyMutation, AnyQuery, AnyRequest
 
 # A client that takes nothing of a reply for so long is cut off. Events wait for ever: a subscriber may fall behind.
 # Real seconds: the run may be on a tape's clock, which races past its readers.
 REPLY_PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 5.0
 _CHUNK_BYTES = 65_536
+# A longer line, which nobody needs for an order, waits for its turn among all such: one is read in a turn of the loop.
+_SHORT_BYTES = 4096
+# Blank lines are answered by nothing, and nothing would let others in between.
+_BLANKS_AT_ONCE = 256
 # What a client may still send after its line was refused; closing at once would lose it the reply.
 _DRAIN_BYTES_MAX = 16 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 
 
 T = TypeVar("T")
+_LONG = (ask.EventsRequest, ask.StatusRequest, ShowRequest, WhyRequest)
 
 
 class ClientLost(Exception):
@@ -70,7 +74,7 @@ class Connection:
         async with trio.open_nursery() as nursery:
             with suppress(ClientLost):
                 if await self._answer_lines(nursery) and self._subscribed:
-                    await _hang_up(self._stream.socket)
+                    await hang_up(self._stream.socket)
             nursery.cancel_scope.cancel()
 
     async def _answer_lines(self, nursery: trio.Nursery) -> bool:
@@ -80,6 +84,8 @@ class Connection:
                 splitter.receive(chunk)
                 while (line := splitter.next_line()) is not None:
                     await self._answer(line, nursery)
+                    if splitter.taken % _BLANKS_AT_ONCE == 0:
+                        await trio.lowlevel.checkpoint()
             # A line feed may be missing at the very end; a request that was cut short is not valid JSON.
             await self._answer(splitter.rest(), nursery)
         except LineTooLong:
@@ -97,7 +103,7 @@ class Connection:
     async def _answer(self, line: bytes, nursery: trio.Nursery) -> None:
         if not line.strip():
             return
-        request_id, request = read_request(line)
+        request_id, request = await self._read(line)
         refusal = self._refusal(request)
         if refusal is not None:
             request = refusal
@@ -109,8 +115,14 @@ class Connection:
             case ask.Mutation():
                 await self._reply(request_id, await self._mutate(request))
             case _:
-                await self._reply(request_id, await self._commands.query(request, self._caller))
+                await self._reply(request_id, await self._query(request))
         self._idleness.asked()
+
+    async def _read(self, line: bytes) -> tuple[RequestId, AnyRequest | RuleError]:
+        if len(line) <= _SHORT_BYTES:
+            return read_request(line)
+        async with self._commands.heavy:
+            return read_request(line)
 
     def _refusal(self, request: AnyRequest | RuleError) -> RuleError | None:
         """Why this request is not obeyed on this connection now."""
@@ -125,6 +137,22 @@ class Connection:
         except RuleError as refusal:
             return refusal
         return None
+
+    async def _query(self, request: AnyQuery) -> bytes:
+        """Look something up; a long page is given up when its client hangs up, and its place is free."""
+        if not isinstance(request, _LONG):
+            return await self._commands.query(request, self._caller)
+        async with trio.open_nursery() as nursery:
+
+            async def give_up() -> None:
+                await hang_up(self._stream.socket)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(give_up)
+            body = await self._commands.query(request, self._caller)
+            nursery.cancel_scope.cancel()
+            return body
+        raise ClientLost
 
     async def _mutate(self, request: AnyMutation) -> bytes:
         """Run a mutation where it outlives this client, and wait for its reply."""
@@ -151,7 +179,7 @@ class Connection:
             await self._reply(request_id, failure(error))
             return
         try:
-            cursor = Cursor(self._operations, request)
+            cursor = Cursor(self._operations, request, self._commands.heavy)
         except RuleError as fault:
             await self._reply(request_id, failure(error_body(fault)))
             return
@@ -188,7 +216,11 @@ class Connection:
 
     async def _reply(self, request_id: RequestId, body: bytes) -> None:
         rest = memoryview(address(request_id, body))
-        await _patiently(self._writing.acquire)
+        try:
+            # Sending lets the others in; waiting for nothing would only cost a turn of the loop more.
+            self._writing.acquire_nowait()
+        except trio.WouldBlock:
+            await _patiently(self._writing.acquire)
         try:
             while rest:
                 sent = await _patiently(partial(self._send_some, rest))
@@ -247,22 +279,3 @@ async def see_off(stream: trio.SocketStream) -> None:
         await stream.send_eof()
         while swallowed < _DRAIN_BYTES_MAX and (chunk := await stream.receive_some(_CHUNK_BYTES)):
             swallowed += len(chunk)
-
-
-def peer_of(stream: trio.SocketStream) -> Caller:
-    """Who is at the other end, as the kernel knows it."""
-    credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    assert isinstance(credentials, bytes), credentials
-    pid, uid, gid = struct.unpack("3i", credentials)
-    return Caller(uid=uid, pid=pid, gid=gid)
-
-
-async def _hang_up(peer: trio.socket.SocketType) -> None:
-    """Wait until the client closes its end wholly; a half-closed client still listens.
-
-    After the end of input the socket is readable for ever, so only an epoll that asks for nothing but the hang-up,
-    which is always reported, can wait for it.
-    """
-    with select.epoll() as hang_up:
-        hang_up.register(peer.fileno(), 0)
-        await trio.lowlevel.wait_readable(hang_up.fileno())

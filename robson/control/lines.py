@@ -12,13 +12,15 @@ class LineTooLong(Exception):
 class LineSplitter:
     """Collects chunks and gives whole lines, without their line feeds.
 
-    It holds what was received and not yet taken: feed it one chunk at a time and take all lines in between.
+    It holds what was received and not yet taken: feed it one chunk at a time and take all lines in between. `taken`
+    counts the lines.
     """
 
     def __init__(self, limit: int = LINE_BYTES_MAX) -> None:
         self._limit = limit
         self._bytes = bytearray()
         self._searched = 0
+        self.taken = 0
 
     def receive(self, chunk: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -36,6 +38,7 @@ class LineSplitter:
         line = bytes(self._bytes[:end])
         del self._bytes[: end + 1]
         self._searched = 0
+        self.taken += 1
         return line
 
     def rest(self) -> bytes:

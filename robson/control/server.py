@@ -26,17 +26,18 @@ async def serve(
     clock: Clock,
     rules: Rules = Rules(),  # noqa: B008  it is frozen
     *,
+    heavy: trio.Lock | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the control socket until cancelled; started once clients can connect.
 
     `where` is the socket's path, or a Unix socket that already listens. Raises ConfigurationError when it cannot be
     made, StorageError when the disk is why. Cancelling ends the mutations under way, too. A read-only socket is made
-    for everybody who can reach its place.
+    for everybody who can reach its place. Sockets of one daemon share `heavy`, held for what holds up the loop.
     """
     mode = EVERYBODY if rules.read_only else OWNER_AND_GROUP
     async with listening(where, mode) as listener, trio.open_nursery() as work:
-        door = Door(operations, clock, work, rules)
+        door = Door(operations, Commands(operations, clock, heavy or trio.Lock()), work, rules)
         task_status.started()
         await trio.serve_listeners(door.admit, [listener])
 
@@ -47,9 +48,9 @@ class Door:
     `work` is the nursery of the mutations, which go on when their client leaves.
     """
 
-    def __init__(self, operations: Operations, clock: Clock, work: trio.Nursery, rules: Rules) -> None:
+    def __init__(self, operations: Operations, commands: Commands, work: trio.Nursery, rules: Rules) -> None:
         self._operations = operations
-        self._commands = Commands(operations, clock)
+        self._commands = commands
         self._work = work
         self._rules = rules
         self._clients = 0

@@ -31,7 +31,8 @@ from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower
 from robson.protocol.panic_results import PanicPreviewResult
 
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64
+_VIEWS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +102,9 @@ class Window:
         """The positions and feeds; RuleError `unknown_position`."""
         around, after = self._around, self._supervisor.protected_after
         if request.position_id is not None:
-            chosen = [self._find(request.position_id)]
-        elif request.all:
-            closed = [
-                around.record.unwritten(p.position_id) or p
-                for p in around.record.journal.positions(closed=True)
-                if p.position_id not in self._supervisor.lives
-            ]
-            chosen = sorted((*closed, *self._open()), key=lambda position: position.armed_at)
+            views = [self._view(self._find(request.position_id))]
         else:
-            chosen = self._open()
-        views = tuple(self._view(position) for position in chosen)
+            views = await self._views(closed=request.all)
         return give.StatusResult(
             mode=self._identity.mode,
             state=self.state(),
@@ -126,13 +119,14 @@ class Window:
             },
             unprotected_seconds=round(sum(view.unprotected_seconds for view in views), 3),
             time_to_protected_seconds=round(after, 3) if after is not None else None,
-            positions=views,
+            positions=tuple(views),
             paused=around.record.paused,
         )
 
     async def panic_preview(self, request: ask.PanicPreviewRequest, caller: Caller) -> PanicPreviewResult:
         """What panic would do now; within two seconds and a little."""
-        return await foresee_panic(self._open(), self._around, self._identity.mode)
+        open_ = [life.position for life in self._supervisor.lives.values()]
+        return await foresee_panic(open_, self._around, self._identity.mode)
 
     async def show(self, request: oversight.ShowRequest, caller: Caller) -> told.ShowResult:
         """One position and its orders; its events are added on the way out. RuleError `unknown_position`."""
@@ -173,15 +167,36 @@ class Window:
         """The newest price of each streamed symbol that has one."""
         return price_lines(self._around)
 
-    def _open(self) -> list[Position]:
-        return [life.position for life in self._supervisor.lives.values()]
+    async def _views(self, *, closed: bool) -> list[give.PositionView]:
+        """The positions in the order of arming, looked at a few in each turn of the loop; each is whole in itself."""
+        stored: Sequence[str] = self._around.record.journal.position_ids() if closed else ()
+        views: dict[str, give.PositionView] = {}
+        # The living last: who closes meanwhile is known to the journal, and who was armed meanwhile is known here.
+        await self._look([one for one in stored if one not in self._supervisor.lives], views)
+        await self._look(list(self._supervisor.lives), views)
+        if not closed:
+            return [view for view in views.values() if view.state != "Closed"]
+        for position_id in stored:
+            if position_id not in views and (position := self._known(position_id)) is not None:
+                views[position_id] = self._view(position)
+        return sorted(views.values(), key=lambda view: view.armed_at)
 
-    def _find(self, position_id: str) -> Position:
+    async def _look(self, position_ids: Sequence[str], views: dict[str, give.PositionView]) -> None:
+        for number, position_id in enumerate(position_ids, 1):
+            if (position := self._known(position_id)) is not None:
+                views[position_id] = self._view(position)
+            if number % _VIEWS_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+
+    def _known(self, position_id: str) -> Position | None:
         life = self._supervisor.lives.get(position_id)
         if life is not None:
             return life.position
         record = self._around.record
-        position = record.unwritten(position_id) or record.journal.position(position_id)
+        return record.unwritten(position_id) or record.journal.position(position_id)
+
+    def _find(self, position_id: str) -> Position:
+        position = self._known(position_id)
         if position is None:
             raise RuleError(
                 "unknown_position", f"position {position_id[:64]!r} was not found", hint="`status` with all lists them"

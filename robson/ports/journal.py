@@ -212,6 +212,9 @@ class Journal(Protocol):
     def positions(self, *, closed: bool = False) -> Sequence[Position]:
         """The positions as last committed; with `closed` all of them, otherwise those that are open."""
 
+    def position_ids(self) -> Sequence[PositionId]:
+        """Every position, open or closed, in the order of arming."""
+
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
 

@@ -11,7 +11,7 @@ from robson.protocol import PROTOCOL_VERSION
 from robson.protocol.codes import CODES, RULE_CODES
 from robson.protocol.oversight_results import BackupView, FillView, Leg, OrderView, Step
 from robson.protocol.panic_results import PanicStep
-from robson.protocol.reading import DEPTH_MAX
+from robson.protocol.reading import CONTAINERS_MAX, DEPTH_MAX
 from robson.protocol.results import Check, EventLine, FeedView, PanicOutcome, PositionView, PriceLine, Reason
 from robson.protocol.table import COMMANDS, Command
 from robson.protocol.wording import FieldWords, fields_of
@@ -37,11 +37,12 @@ _MONITORING = ", ".join(f"`{name}`" for name, command in COMMANDS.items() if com
 
 _HEAD = f"""# The control socket
 
-```
+<!-- $ robson run --feed synthetic -->
+```sh
 echo '{{"cmd":"status"}}' | socat -t30 - UNIX-CONNECT:state/robson.sock | jq .
 ```
 
-```
+```sh
 echo '{{"cmd":"status"}}' | nc -N -U state/robson.sock | jq .result.positions
 ```
 
@@ -68,8 +69,9 @@ version {PROTOCOL_VERSION}. `help` and `schema` say the same over the socket.
   remaining replies are still sent, so `socat`, `nc -N -U` and a shell's here-document work. `socat` gives up half a
   second after its own end of input unless told otherwise: use `-t30`.
 - Once subscribed, event lines come between replies, never inside one; they have `event` instead of `ok`.
-- Malformed lines (not UTF-8, not JSON, not an object, nested deeper than {DEPTH_MAX} levels, a key given twice, an
-  unknown field) get an error and the connection goes on. The error's `id` is null when the id could not be read.
+- Malformed lines (not UTF-8, not JSON, not an object, nested deeper than {DEPTH_MAX} levels, more than {CONTAINERS_MAX}
+  objects and lists, a key given twice, an unknown field) get an error and the connection goes on. The error's `id` is
+  null when the id could not be read.
 - At most 32 clients a socket; the next one is told `too_many_clients` and closed. A client that takes nothing of a
   *reply* for 30 seconds is cut off alone. A subscriber that does not read its events is not: it only falls behind.
 - Who sends no whole request for an hour is told `idle` and closed, unless it has a subscription (`[control]

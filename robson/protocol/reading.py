@@ -3,6 +3,8 @@
 import difflib
 import json
 import re
+from itertools import accumulate, count
+from operator import sub
 from typing import Any
 
 import msgspec
@@ -15,10 +17,16 @@ from robson.protocol.unions import AnyRequest
 from robson.protocol.wording import field_kind
 
 DEPTH_MAX = 32
+# No command takes nearly so many. Each of the thousands that fit into a line would cost the loop an object.
+CONTAINERS_MAX = 256
 _SHOWN_MAX = 40
 
-# A bracket, or a string, in which brackets do not count.
-_BRACKET = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Brackets do not count in strings. One without an end goes to the line's: looked for again at each further quote, a
+# line of quotes would hold the loop for seconds.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+# Twice what is open, for bytes have no sign.
+_OPENED = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _INT64 = range(-(2**63), 2**63)
 
@@ -63,18 +71,16 @@ _AMOUNTS = 'money, prices and quantities are strings in plain digits, such as "0
 def _check_depth(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= DEPTH_MAX:
         return
-    depth = 0
-    # One after the other: of a line of brackets alone only the first few are looked at.
-    for found in _BRACKET.finditer(line):
-        match found[0]:
-            case b"[" | b"{":
-                depth += 1
-            case b"]" | b"}":
-                depth -= 1
-            case _:
-                continue
-        if depth > DEPTH_MAX:
-            raise RuleError("too_deep", f"the line nested deeper than {DEPTH_MAX} levels", hint=_ONE_OBJECT)
+    opened = _STRING.sub(b"", line).translate(_OPENED, _NO_BRACKETS)
+    # The first brackets alone tell of a line that has too many.
+    if max(map(sub, accumulate(opened[: 4 * CONTAINERS_MAX]), count(1)), default=0) > DEPTH_MAX:
+        raise RuleError("too_deep", f"the line nested deeper than {DEPTH_MAX} levels", hint=_ONE_OBJECT)
+    if (containers := opened.count(2)) > CONTAINERS_MAX:
+        raise RuleError(
+            "bad_request",
+            f"the line had {containers} objects and lists, at most {CONTAINERS_MAX} are read",
+            hint=_ONE_OBJECT,
+        )
 
 
 def _check_keys(line: bytes) -> None:

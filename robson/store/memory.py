@@ -182,6 +182,10 @@ class MemoryJournal:
         """The positions as last committed, in the order of arming; with `closed` all of them, otherwise the open."""
         return [position for position in self._contents.positions.values() if closed or position.is_open]
 
+    def position_ids(self) -> Sequence[PositionId]:
+        """Every position, open or closed, in the order of arming."""
+        return list(self._contents.positions)
+
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
         return self._contents.positions.get(PositionId(position_id))

@@ -83,6 +83,11 @@ class Reading:
             folded = (self._folding.fold(position_id)[1] for (position_id,) in ids)
             return [position for position in folded if position is not None and (closed or position.is_open)]
 
+    def position_ids(self) -> Sequence[PositionId]:
+        """Every position, open or closed, in the order of arming."""
+        with self._file.read() as connection:
+            return [PositionId(position_id) for (position_id,) in connection.execute(_ALL)]
+
     def position(self, position_id: str) -> Position | None:
         """One position as last committed, open or closed."""
         with self._file.read():

@@ -1,13 +1,16 @@
 """Clients that repeat themselves, say too much, leave amid a line, never read or come in too great a number."""
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from tests.end_to_end.daemon import Daemon, daemon
+from tests.end_to_end.daemon import PATIENCE_SECONDS, Daemon, daemon
 
 ARM = {"symbol": "BTCUSDT", "side": "long", "strategy": "signal"}
 
@@ -134,3 +137,77 @@ def test_the_33rd_client_is_turned_away(running: Daemon) -> None:
     running.wait_until(running.answers, "a place to be free")
     for client in clients:
         client.socket.close()
+
+
+STANDARD_LIBRARY = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as daemon:
+    daemon.connect(sys.argv[1])
+    daemon.sendall(sys.stdin.buffer.read())
+    daemon.shutdown(socket.SHUT_WR)
+    for line in daemon.makefile("rb"):
+        sys.stdout.buffer.write(line)
+        sys.stdout.flush()
+"""
+STRANGERS = {
+    "socat": ("socat", "-t5", "-", "UNIX-CONNECT:{path}"),
+    "nc": ("nc", "-N", "-U", "{path}"),
+    "python3": (sys.executable, "-c", STANDARD_LIBRARY, "{path}"),
+}
+
+
+def stranger(running: Daemon, name: str) -> list[str]:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return [word.format(path=running.socket) for word in STRANGERS[name]]
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_strangers_get_every_reply_after_their_end_of_input(running: Daemon, name: str) -> None:
+    asked = b'{"cmd":"status"}\n\nnonsense\n{"id":"last","cmd":"events","limit":10000}'
+    done = subprocess.run(
+        stranger(running, name), input=asked, capture_output=True, timeout=PATIENCE_SECONDS, check=True
+    )
+    first, second, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["result"]["mode"] == "paper"
+    assert second["error"]["code"] == "bad_json"
+    assert (last["id"], last["result"]["events"]) == ("last", running.events()[: len(last["result"]["events"])])
+    assert done.stderr == b""
+
+
+def test_a_line_of_shell_is_enough(running: Daemon) -> None:
+    for program in ("socat", "jq"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    line = """echo '{"cmd":"status"}' | socat -t5 - UNIX-CONNECT:"$1" | jq -r .result.mode"""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line, "bash", str(running.socket)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("paper\n", "")
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_strangers_follow_the_sequence_after_their_end_of_input(running: Daemon, name: str) -> None:
+    words = stranger(running, name)
+    if name == "socat":
+        # It leaves after so long without a word, once its own input has ended.
+        words[1] = f"-t{PATIENCE_SECONDS:g}"
+    first = running.ok("events", limit=1)["last_seq"] + 1
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as following:
+        assert following.stdin is not None
+        assert following.stdout is not None
+        following.stdin.write(b'{"id":1,"cmd":"subscribe","from_seq":%d}\n' % first)
+        following.stdin.close()
+        assert json.loads(following.stdout.readline())["result"]["from_seq"] == first
+        position_id = running.arm("ETHUSDT")
+        running.ok("disarm", position_id=position_id)
+        lines = (json.loads(line) for line in following.stdout)
+        seen = []
+        while not seen or (seen[-1]["event"], seen[-1]["position_id"]) != ("position_disarmed", position_id):
+            seen.append(next(lines))
+        assert [line["seq"] for line in seen] == list(range(first, first + len(seen)))
+        following.kill()

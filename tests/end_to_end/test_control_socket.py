@@ -133,7 +133,7 @@ async def test_following_ends_with_ctrl_c(served: Served) -> None:
 
 def example(number: int, served: Served) -> str:
     """An example at the top of the document, with the test's socket in it."""
-    block = DOCUMENT.split("```")[2 * number + 1].strip().removeprefix("python\n")
+    _, _, block = DOCUMENT.split("```")[2 * number + 1].strip().partition("\n")
     line = block.replace("state/robson.sock", str(served.path))
     assert line != block
     return line

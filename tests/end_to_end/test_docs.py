@@ -1,4 +1,10 @@
-"""The documents say what is so: every command in them runs, every name and link in them exists."""
+"""The documents say what is so: every command in them runs, every name and link in them exists.
+
+Each page is a session of its own, from its top to its end, in a directory that looks like a checkout. `sh` blocks must
+succeed, `console` blocks must also print what they show (numbers and ids apart). What a page needs and no reader should
+have to read stands in a comment of its own line: <!-- $ robson run --feed synthetic -->. A block that no test can run
+has its reason on the line before it: <!-- not run: it needs root -->
+"""
 
 import importlib
 import os
@@ -14,22 +20,33 @@ from typing import NamedTuple
 
 import pytest
 
+from robson.protocol.table import COMMANDS
 from tests.end_to_end.daemon import PATIENCE_SECONDS, ROOT, Daemon, environment
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "state" / "README.md"])
-COMMANDED = [ROOT / "README.md", ROOT / "docs" / "RUNBOOK.md"]
+PROTOCOL = ROOT / "docs" / "PROTOCOL.md"
+# Of these the newest part of the history was true once; decisions are dated.
+HISTORY = [ROOT / "CHANGELOG.md", *(ROOT / "docs" / "decisions").glob("*.md")]
 
 # What no test can run, and why.
 NOT_RUN = {
     "make demo": "it installs; test_demo.py runs the demonstration itself",
     "make install": "it installs, from the network the first time",
+    'make test ARGS="tests/model"': "make test runs it",
+    'ROBSON_TEST_MODEL=large make test ARGS="tests/model"': "minutes; make test runs the small one",
+    "python -m tests.model.mutations": "tests/model/test_mutations.py runs it",
+    "make test": "it is running",
+    "make soak": "twenty minutes; make test runs a part of it",
+    "ROBSON_TEST_SEED=41 ROBSON_TEST_LIVES=1 make test ARGS=tests/simulation/test_lives.py": "make test runs it",
 }
 # Somebody else may listen there on the machine that runs the tests.
 DOCUMENTED_ADDRESSES = ("127.0.0.1:9000", "127.0.0.1:9464")
 # In the documents this stands for the position that was armed last.
 PLACEHOLDER = re.compile(r"\bID\b")
 
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$|^<!-- \$ (?P<hidden>[^\n]+) -->$", re.DOTALL | re.MULTILINE)
+EXCUSED = re.compile(r"^<!-- not run: .+ -->\n\Z", re.MULTILINE)
+KINDS = {"sh", "console", "text", "json", "python", "toml", "ini", "yaml", "mermaid"}
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAME = re.compile(r"(?<![/\w.-])robson(?:\.[A-Za-z_]\w*)+")
 # File names, the entry-point group, and the section of a log.
@@ -50,15 +67,26 @@ def steps(page: Path) -> Iterator[Step]:
     for block in BLOCK.finditer(text):
         line = text[: block.start()].count("\n") + 1
         where = f"{page.relative_to(ROOT)}:{line}"
+        if block["hidden"]:
+            yield Step(where, block["hidden"], ())
+            continue
+        if EXCUSED.search(text[: block.start()]):
+            continue
         rows = block[2].splitlines()
         if block[1] == "sh":
-            yield from (Step(where, row, ()) for row in rows)
+            commands = (row.split("  #")[0].rstrip() for row in rows)
+            yield from (Step(where, command, ()) for command in commands if command and not command.startswith("#"))
         elif block[1] == "console":
             starts = [number for number, row in enumerate(rows) if row.startswith("$ ")]
             assert starts, f"{where}: no line begins with a prompt"
             assert starts[0] == 0, f"{where}: output before the first command"
             for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
                 yield Step(where, rows[start].removeprefix("$ "), tuple(rows[start + 1 : end]))
+
+
+def commanded() -> list[Path]:
+    """The pages that have something to run."""
+    return [page for page in PAGES if page not in HISTORY and any(True for _ in steps(page))]
 
 
 def shape(output: str) -> list[str]:
@@ -183,11 +211,9 @@ def terminal() -> Iterator[Terminal]:
             terminal.end()
 
 
-@pytest.mark.parametrize("page", COMMANDED, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", commanded(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_documented_command_runs_and_prints_what_the_document_shows(page: Path, terminal: Terminal) -> None:
-    found = list(steps(page))
-    assert any(step.shown for step in found)
-    for step in found:
+    for step in steps(page):
         if step.command in NOT_RUN:
             continue
         printed = terminal.run(step)
@@ -196,13 +222,71 @@ def test_every_documented_command_runs_and_prints_what_the_document_shows(page: 
 
 
 def test_what_is_not_run_is_still_documented() -> None:
-    documented = {step.command for page in COMMANDED for step in steps(page)}
+    documented = {step.command for page in commanded() for step in steps(page)}
     assert NOT_RUN.keys() <= documented
 
 
-def test_a_block_is_either_run_or_plainly_no_command() -> None:
-    kinds = {block[1] for page in COMMANDED for block in BLOCK.finditer(page.read_text("utf-8"))}
-    assert kinds <= {"sh", "console", "text"}
+def test_pages_with_commands_are_found() -> None:
+    names = {page.name for page in commanded()}
+    assert names >= {"README.md", "RUNBOOK.md", "PROTOCOL.md"}
+    shown = {page.name for page in commanded() if any(step.shown for step in steps(page))}
+    assert shown >= {"README.md", "RUNBOOK.md"}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page not in HISTORY], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_a_block_is_either_run_or_plainly_no_command(page: Path) -> None:
+    blocks = [block for block in BLOCK.finditer(page.read_text("utf-8")) if not block["hidden"]]
+    assert {block[1] for block in blocks} <= KINDS
+
+
+def test_hidden_excused_and_shown_steps_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- $ robson run -->\n```sh\nrobsonctl ping  # now\n# nothing\n```\n<!-- not run: it needs root -->\n"
+        "```sh\nreboot\n```\n```console\n$ robsonctl hello\nhello\n```\n```text\n$ no command\n```\n"
+    )
+    assert [(step.command, step.shown) for step in steps(page)] == [
+        ("robson run", ()),
+        ("robsonctl ping", ()),
+        ("robsonctl hello", ("hello",)),
+    ]
+
+
+def test_every_request_in_the_protocol_is_answered_as_the_document_says(terminal: Terminal) -> None:
+    """An example is obeyed, or refused with a code that the document has for the command."""
+    terminal.start("robson run --feed synthetic")
+    assert terminal.daemon is not None
+    text = PROTOCOL.read_text("utf-8")
+    answered = []
+    for section in text.split("\n### ")[1:]:
+        for block in BLOCK.finditer(section):
+            if block[1] != "json":
+                continue
+            with terminal.daemon.connect() as client:
+                client.send(block[2].strip())
+                reply = client.reply()
+            answered.append(reply["ok"])
+            assert reply["ok"] or f"`{reply['error']['code']}`" in section, (section.split("\n")[0], reply)
+    assert len(answered) == len(COMMANDS)
+    assert sum(answered) > len(answered) / 2
+
+
+def test_the_program_in_the_protocol_runs(terminal: Terminal) -> None:
+    terminal.start("robson run --feed synthetic")
+    (program,) = (block[2] for block in BLOCK.finditer(PROTOCOL.read_text("utf-8")) if block[1] == "python")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=terminal.directory,
+        env=terminal.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert done.stdout.strip() in {"live", "degraded"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

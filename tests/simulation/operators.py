@@ -102,7 +102,7 @@ class Operators:
 
     async def read_slowly(self, rig: Rig) -> None:
         """A subscriber from the beginning that takes its time; what it reads must be the journal's rows, in order."""
-        cursor = Cursor(rig.desk, ask.SubscribeRequest(from_seq=1))
+        cursor = Cursor(rig.desk, ask.SubscribeRequest(from_seq=1), trio.Lock())
         next_seq = 1
         while True:
             for line in (await cursor.next_lines()).splitlines():

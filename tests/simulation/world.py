@@ -140,7 +140,7 @@ class World:
 
     async def _live(self, rig: Rig, journal: RoughJournal, nursery: trio.Nursery) -> None:
         random, weather = self.random, self.weather
-        commands = Commands(rig.desk, rig.clock)
+        commands = Commands(rig.desk, rig.clock, trio.Lock())
         if "operators" in weather.climate and random.random() < 0.5:
             nursery.start_soon(self.operators.read_slowly, rig)
         for _ in range(random.randrange(5, 60)):

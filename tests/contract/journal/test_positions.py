@@ -43,6 +43,7 @@ def test_closed_positions_are_given_only_when_asked_for(shelf: Shelf) -> None:
     for journal in now_and_reopened(shelf):
         assert journal.positions() == []
         assert journal.positions(closed=True) == [fold(life(ONE)), fold([armed(TWO), fact(TWO, PositionDisarmed())])]
+        assert journal.position_ids() == [ONE, TWO]
         assert journal.position(ONE) == fold(life(ONE))
         assert journal.recover().positions == ()
 

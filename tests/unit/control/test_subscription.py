@@ -167,11 +167,11 @@ async def test_a_subscriber_that_the_archive_overtakes_is_told_and_let_go(served
 async def test_show_gives_a_positions_events_in_pages(served: Served, client: Client) -> None:
     armed = (await client.ask('{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}'))["result"]
     own = armed["position_id"]
-    for number in range(2 * BATCH_ROWS):
+    for number in range(8 * BATCH_ROWS):
         served.operations.commit("feed_stale", own if number % 2 else None)
     line = f'{{"cmd":"show","position_id":"{own}"'
     whole = (await client.ask(line + "}"))["result"]
-    assert (whole["symbol"], whole["next_seq"], len(whole["events"])) == ("BTCUSDT", None, BATCH_ROWS + 1)
+    assert (whole["symbol"], whole["next_seq"], len(whole["events"])) == ("BTCUSDT", None, 4 * BATCH_ROWS + 1)
     assert {row["position_id"] for row in whole["events"]} == {own}
     page = (await client.ask(line + ',"limit":3}'))["result"]
     assert [row["seq"] for row in page["events"]] == [1, 3, 5]

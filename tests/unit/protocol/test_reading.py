@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from robson.domain.errors import RuleError
 from robson.protocol.codes import CODES
-from robson.protocol.reading import DEPTH_MAX, read_request
+from robson.protocol.reading import CONTAINERS_MAX, DEPTH_MAX, read_request
 from robson.protocol.replies import address, error_body, failure
 from robson.protocol.requests import ArmRequest, PingRequest, Request, SignalRequest
 from robson.protocol.table import COMMANDS
@@ -111,6 +111,21 @@ def test_the_depth_limit_is_exact_and_brackets_in_strings_do_not_count() -> None
     assert refused("[" * DEPTH_MAX + "]" * DEPTH_MAX).code == "bad_request"
     assert refused("[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1)).code == "too_deep"
     assert refused(msgspec.json.encode({"cmd": 'x"\\' + "[" * 100})).code == "unknown_command"
+
+
+def test_a_string_without_an_end_hides_every_bracket_after_it() -> None:
+    # Were the rest searched once more from each quote in it, 64 KiB would hold the loop for 18 seconds.
+    assert refused("{}" * 40 + '"' + '\\"' * 9000 + "[" * 40).code == "bad_json"
+    assert refused("[" * 33 + '"' + '\\"' * 9000).code == "too_deep"
+
+
+def test_more_objects_and_lists_than_any_command_takes_are_not_even_made() -> None:
+    most = '{"id":1,"cmd":"ping","x":[' + ",".join(["[]"] * (CONTAINERS_MAX - 2)) + "]}"
+    assert refused(most).message == '"x" is not a field of ping'
+    told = refused(most.replace("[[]", "[[],{}"))
+    assert (told.code, told.message) == ("bad_request", "the line had 257 objects and lists, at most 256 are read")
+    assert refused(msgspec.json.encode({"cmd": "[{" * 5000})).code == "unknown_command"
+    assert refused("]" * 2000 + "[" * 100).code == "bad_json"
 
 
 @pytest.mark.parametrize("line", ['{"a":1e400}', '{"a":' + "9" * 5000 + "}"])

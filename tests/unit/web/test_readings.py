@@ -185,7 +185,7 @@ async def test_the_slowest_subscriber_is_measured(tmp_path: Path, autojump_clock
 
 @contextmanager
 def following(rig: Rig, from_seq: int) -> Iterator[None]:
-    cursor = Cursor(rig.desk, SubscribeRequest(from_seq=from_seq))
+    cursor = Cursor(rig.desk, SubscribeRequest(from_seq=from_seq), trio.Lock())
     rig.desk.followers.add(cursor)
     try:
         yield
