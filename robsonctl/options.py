@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import robson
-from robson.protocol.table import COMMANDS
-from robsonctl import commands, follow, oversight, panic
+from robsonctl import usage
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
@@ -34,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_positions(verbs)
     _add_mutations(verbs)
     _add_daemon(verbs)
-    helping = _verb(verbs, "help", None, "how a command is used")
+    helping = _verb(verbs, "help", None)
     helping.add_argument("topic", nargs="?", metavar="COMMAND", choices=sorted(verbs.choices))
     parser.set_defaults(verbs=verbs.choices)
     return parser
@@ -59,28 +60,40 @@ def _shared(*, defaults: bool) -> argparse.ArgumentParser:
     return shared
 
 
-def _verb(verbs: Any, name: str, run: Run | None, summary: str = "") -> argparse.ArgumentParser:
-    told = summary or COMMANDS[name].summary
+def _verb(verbs: Any, name: str, module: str | None) -> argparse.ArgumentParser:
+    told = usage.COMMANDS[name]
     verb: argparse.ArgumentParser = verbs.add_parser(
-        name, help=told, description=told, parents=[_shared(defaults=False)], allow_abbrev=False
+        name,
+        help=told.summary,
+        description=told.summary,
+        epilog=usage.examples_block(told.examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_shared(defaults=False)],
+        allow_abbrev=False,
     )
-    if run is not None:
-        verb.set_defaults(run=run)
+    if module is not None:
+        verb.set_defaults(run=partial(_run, module, name))
     return verb
 
 
+def _run(module: str, name: str, session: Session) -> int:
+    """Run a command of a module that nothing else has needed yet."""
+    run: Run = getattr(import_module(f"robsonctl.{module}"), name)
+    return run(session)
+
+
 def _add_positions(verbs: Any) -> None:
-    status = _verb(verbs, "status", commands.status)
+    status = _verb(verbs, "status", "commands")
     status.add_argument("position", nargs="?", metavar="ID", help="this position only; a unique beginning will do")
     status.add_argument("--all", action="store_true", help="Closed positions too")
-    for name, run in (("show", oversight.show), ("why", oversight.why)):
-        _add_position(_verb(verbs, name, run))
-    plan = _verb(verbs, "plan", commands.plan)
+    for name in ("show", "why"):
+        _add_position(_verb(verbs, name, "oversight"))
+    plan = _verb(verbs, "plan", "commands")
     plan.add_argument("symbol", metavar="SYMBOL")
     plan.add_argument("side", type=str.lower, choices=("long", "short"))
     _add_prices(plan)
     _add_account(plan)
-    events = _verb(verbs, "events", follow.events)
+    events = _verb(verbs, "events", "follow")
     events.add_argument("--position", metavar="ID", help="this position's only")
     events.add_argument("--from", dest="first", type=_count_from_zero, metavar="N", help="from this seq on")
     events.add_argument(
@@ -88,29 +101,29 @@ def _add_positions(verbs: Any) -> None:
     )
     events.add_argument("--follow", action="store_true", help="go on with new ones until Ctrl-C")
     events.add_argument("--prices", action="store_true", help="with --follow: the newest prices as well")
-    watch = _verb(verbs, "watch", follow.watch, "repeat status until Ctrl-C")
+    watch = _verb(verbs, "watch", "follow")
     watch.add_argument("seconds", nargs="?", type=_seconds, default=2.0, metavar="SECONDS", help="how often (2)")
 
 
 def _add_mutations(verbs: Any) -> None:
-    arm = _verb(verbs, "arm", commands.arm)
+    arm = _verb(verbs, "arm", "commands")
     arm.add_argument("symbol", metavar="SYMBOL")
     arm.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
     arm.add_argument("--strategy", metavar="NAME", help="the detector (signal: waits for `robsonctl signal`)")
     _add_account(arm)
     arm.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the strategy")
-    signal = _verb(verbs, "signal", commands.signal)
+    signal = _verb(verbs, "signal", "commands")
     _add_position(signal)
     _add_prices(signal)
     signal.add_argument("--id", metavar="SIGNAL_ID", help="yours; an accepted one is executed only once")
-    disarm = _verb(verbs, "disarm", commands.disarm)
+    disarm = _verb(verbs, "disarm", "commands")
     _add_position(disarm)
-    close = _verb(verbs, "close", commands.close)
+    close = _verb(verbs, "close", "commands")
     _add_position(close)
-    adjust = _verb(verbs, "adjust", oversight.adjust)
+    adjust = _verb(verbs, "adjust", "oversight")
     _add_position(adjust)
     adjust.add_argument("--stop", required=True, metavar="PRICE", help="the new, tighter trailing stop")
-    adopt = _verb(verbs, "adopt", commands.adopt)
+    adopt = _verb(verbs, "adopt", "commands")
     adopt.add_argument("symbol", metavar="SYMBOL")
     adopt.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
     adopt.add_argument("--quantity", required=True, metavar="Q", help="base that the account holds (or owes) already")
@@ -118,28 +131,24 @@ def _add_mutations(verbs: Any) -> None:
     adopt.add_argument(
         "--entry-price", metavar="PRICE", help="what it cost, quote per base; the present price if omitted"
     )
-    release = _verb(verbs, "release", commands.release)
+    release = _verb(verbs, "release", "commands")
     _add_position(release)
-    panicking = _verb(verbs, "panic", panic.panic)
+    panicking = _verb(verbs, "panic", "panic")
     panicking.add_argument("--yes", action="store_true", help="do not ask")
-    resume = _verb(verbs, "resume", commands.resume)
-    pause = _verb(verbs, "pause", oversight.pause)
-    unpause = _verb(verbs, "unpause", oversight.unpause)
+    resume = _verb(verbs, "resume", "commands")
+    pause = _verb(verbs, "pause", "oversight")
+    unpause = _verb(verbs, "unpause", "oversight")
     for mutation in (arm, signal, disarm, close, adjust, adopt, release, panicking, resume, pause, unpause):
         mutation.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
 
 
 def _add_daemon(verbs: Any) -> None:
-    for name, run in (
-        ("health", commands.health),
-        ("hello", commands.hello),
-        ("ping", commands.ping),
-        ("journal", oversight.journal),
-    ):
-        _verb(verbs, name, run)
-    schema = _verb(verbs, "schema", commands.schema)
+    for name in ("health", "hello", "ping"):
+        _verb(verbs, name, "commands")
+    _verb(verbs, "journal", "oversight")
+    schema = _verb(verbs, "schema", "commands")
     schema.add_argument("of", nargs="?", choices=("requests", "replies", "events"), default="requests")
-    _verb(verbs, "version", commands.version, "the versions of robsonctl and of the daemon")
+    _verb(verbs, "version", "commands")
 
 
 def _add_position(verb: argparse.ArgumentParser) -> None:
