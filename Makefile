@@ -39,7 +39,8 @@ rehearsal: $(STAMP) ## 1,000 lives in live mode with every fault, 100 kills of t
 witnesses: $(STAMP) ## five clients by others against the emulator (network the first time; kept in build/)
 	@$(RUN) tests.witnesses $(WITNESSES)
 
-bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
+bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk, robsonctl's start (about 20 minutes)
+	@$(RUN) tests.bench.startup
 	@$(RUN) tests.bench.recovery
 	@$(RUN) tests.bench.growth
 	@$(RUN) tests.bench.slow_disk
@@ -78,4 +79,5 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing from requirements.lock"
 	@$(RUN) pip install -q --require-hashes -r requirements.lock
 	@$(RUN) pip install -q --no-deps --no-build-isolation -e .
+	@$(RUN) compileall -q robson robsonctl
 	@pwd -P > $@

@@ -25,6 +25,7 @@ COMMANDS: dict[str, Usage] = {
         "The daemon's state, the feeds and the positions: the open ones, all of them, or one.",
         (
             Example("robsonctl status", "what is open"),
+            Example("robsonctl status --watch 1", "again every second until Ctrl-C"),
             Example("robsonctl status --all -o csv > positions.csv", "every position, for a spreadsheet"),
         ),
     ),
@@ -132,12 +133,6 @@ COMMANDS: dict[str, Usage] = {
     ),
     "help": Usage("how a command is used", (Example("robsonctl help arm", "the same as robsonctl arm --help"),)),
 }
-
-
-def examples_text(command: str) -> str:
-    """The examples of a command as the end of its help; empty when it has none."""
-    known = COMMANDS.get(command)
-    return examples_block(known.examples) if known else ""
 
 
 def examples_block(examples: tuple[Example, ...]) -> str:

@@ -132,6 +132,10 @@ class PositionView(Result, kw_only=True):
         float, Meta(description="without a fresh price, a monitor or a reachable executor")
     ] = 0.0
     order_in_doubt: Annotated[bool, Meta(description="an order of it was sent and its outcome is unknown")] = False
+    tick_size: Annotated[
+        Decimal | None, Meta(description="the pair's step of prices; null until its filters are known")
+    ] = None
+    step_size: Annotated[Decimal | None, Meta(description="the pair's step of quantities")] = None
 
 
 class StatusResult(Result):
