@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal bench witnesses check lock clean
+.PHONY: help install demo test soak rehearsal bench witnesses manuals check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow
 	@$(RUN) tests.bench.recovery
 	@$(RUN) tests.bench.growth
 	@$(RUN) tests.bench.slow_disk
+
+manuals: $(STAMP) ## write packaging/man and packaging/completion anew
+	@$(RUN) tests.manuals.write
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff check .

@@ -146,8 +146,8 @@ def _status(verb: argparse.ArgumentParser) -> None:
 
 
 def _plan(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("symbol", metavar="SYMBOL")
-    verb.add_argument("side", type=str.lower, choices=SIDES)
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
+    verb.add_argument("side", type=str.lower, choices=SIDES, help="which way it earns")
     _prices(verb)
     _account(verb)
 
@@ -167,7 +167,7 @@ def _watch(verb: argparse.ArgumentParser) -> None:
 
 
 def _arm(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("symbol", metavar="SYMBOL")
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
     verb.add_argument("side", nargs="?", type=str.lower, choices=SIDES, help="long if omitted")
     verb.add_argument("--strategy", metavar="NAME", help="the detector (signal: waits for `robsonctl signal`)")
     _account(verb)
@@ -186,7 +186,7 @@ def _adjust(verb: argparse.ArgumentParser) -> None:
 
 
 def _adopt(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("symbol", metavar="SYMBOL")
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
     verb.add_argument("side", nargs="?", type=str.lower, choices=SIDES, help="long if omitted")
     verb.add_argument("--quantity", required=True, metavar="Q", help="base that the account holds (or owes) already")
     verb.add_argument("--stop", required=True, metavar="PRICE", help="the technical stop, quote per base")
