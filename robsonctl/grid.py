@@ -41,7 +41,7 @@ def grid(
         _wrap_last(columns, width)
     lines = _lines(columns, headed=bool(head))
     if gone:
-        lines.append(f"(for want of room without {', '.join(gone)})")
+        lines += wrapped(f"(for want of room without {', '.join(gone)})", width or 0)
     return "\n".join(lines)
 
 
@@ -89,10 +89,10 @@ def _wrap_last(columns: list[_Column], width: int) -> None:
     *others, last = columns
     room = width - sum(column.width + len(_GAP) for column in others)
     if last.side == "left" and _WRAP_MIN <= room < last.width:
-        last.cells = [_wrapped(cell, room) for cell in last.cells]
+        last.cells = ["\n".join(wrapped(cell, room)) for cell in last.cells]
 
 
-def _wrapped(text: str, room: int) -> str:
+def wrapped(text: str, room: int) -> list[str]:
     """The text in lines that take at most so many columns, broken at blanks where there are any."""
     lines, line = [], ""
     for word in text.split(" "):
@@ -104,10 +104,13 @@ def _wrapped(text: str, room: int) -> str:
             lines.append(line)
         line = word
         while shown_width(line) > room:
-            cut = next(n for n in range(len(line), 0, -1) if shown_width(line[:n]) <= room)
+            # At least a letter a line, however wide it is.
+            cut = next((n for n in range(len(line) - 1, 1, -1) if shown_width(line[:n]) <= room), 1)
             lines.append(line[:cut])
             line = line[cut:]
-    return "\n".join([*lines, line])
+            if len(line) <= 1:
+                break
+    return [*lines, line]
 
 
 def _lines(columns: list[_Column], *, headed: bool) -> list[str]:

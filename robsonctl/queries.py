@@ -5,16 +5,7 @@ from robsonctl.connection import Daemon
 from robsonctl.exits import Ended, Exit
 from robsonctl.paint import local
 from robsonctl.session import Session
-from robsonctl.tables import (
-    events_text,
-    health_text,
-    journal_text,
-    orders_text,
-    pairs_text,
-    position_text,
-    status_text,
-    why_text,
-)
+from robsonctl.tables import events_text, health_text, journal_text, pairs_text, position_text, status_text
 from robsonctl.wire import View, dumps, question, view
 
 
@@ -33,13 +24,15 @@ def status(session: Session) -> int:
 
 def show(session: Session) -> int:
     """Everything about one position: the view, its orders and its events."""
+    from robsonctl.chronicle import orders_text
+
     result = session.daemon.ask(question("show", position_id=session.position_id(session.options.position)))
 
     def text() -> str:
         shown = view(result)
         parts = [position_text(shown, session.paint, session.present())]
         if shown.orders:
-            parts += ["", "orders", orders_text(shown.orders)]
+            parts += ["", "orders", orders_text(shown.orders, session.paint.width)]
         parts += ["", "events", *events_text(shown.events)]
         if shown.next_seq is not None:
             parts += [f"more: robsonctl events --position {shown.position_id} --from {shown.next_seq}"]
@@ -51,8 +44,10 @@ def show(session: Session) -> int:
 
 def why(session: Session) -> int:
     """Why a position entered and left as it did."""
+    from robsonctl.chronicle import why_text
+
     result = session.daemon.ask(question("why", position_id=session.position_id(session.options.position)))
-    session.output.show(result, lambda: why_text(view(result)), rows="chain")
+    session.output.show(result, lambda: why_text(view(result), session.paint.width), rows="chain")
     return Exit.OK
 
 

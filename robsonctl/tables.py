@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from robsonctl.grid import grid, shown_width
-from robsonctl.paint import Paint, age, at_step, local, number, seconds
+from robsonctl.grid import grid, shown_width, wrapped
+from robsonctl.paint import Paint, age, at_step, local, seconds
 from robsonctl.wire import view
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 # On a narrow screen what is least missed goes first.
-_SPARE = ("AGE", "ENTRY", "SIDE", "QUANTITY", "LAST", "DETAIL", "STOP")
+_SPARE = ("AGE", "ENTRY", "SIDE", "QUANTITY", "LAST", "STOP")
 # What `show` gives with a position has tables of its own.
 _BESIDE = frozenset({"orders", "events", "oldest_seq", "next_seq"})
 _ID_MIN = 8
@@ -25,8 +25,9 @@ def status_text(status: Any, paint: Paint, present: "datetime") -> str:
     lines = [_daemon_line(status, paint)]
     if status.feed:
         lines.append("  ".join(_feed_words(symbol, status, paint) for symbol in sorted(status.feed)))
-    lines.append(positions_text(status.positions, paint, present))
-    return "\n".join(lines)
+    if paint.width is not None:
+        lines = [part for line in lines for part in wrapped(line, paint.width)]
+    return "\n".join([*lines, positions_text(status.positions, paint, present)])
 
 
 def _daemon_line(status: Any, paint: Paint) -> str:
@@ -78,9 +79,12 @@ def positions_text(positions: Any, paint: Paint, present: "datetime") -> str:
     if paint.width is None or max(map(shown_width, whole.split("\n"))) <= paint.width:
         return whole
     ids = beginnings([row[0] for row in rows])
-    return grid(
-        head, [(name, *row[1:]) for name, row in zip(ids, rows, strict=True)], aligned, width=paint.width, spare=_SPARE
-    )
+    short = [(name, *row[1:-1]) for name, row in zip(ids, rows, strict=True)]
+    top, *lines = grid(head[:-1], short, aligned, width=paint.width, spare=_SPARE).split("\n")
+    for place, row in reversed(list(enumerate(rows, 1))):
+        # Why a position is in trouble is worth lines of its own.
+        lines[place:place] = [f"  {line}" for line in wrapped(row[-1], paint.width - 2) if line]
+    return "\n".join([top, *lines])
 
 
 def beginnings(ids: Sequence[str]) -> list[str]:
@@ -175,78 +179,6 @@ def price_text(line: Any) -> str:
     line = view(line)
     stale = "  stale" if line.data.get("stale") else ""
     return f"{'':>6}  {local(line.at)}  {'-':<36}  {'price':<22}  {line.data['symbol']} {line.data['price']}{stale}"
-
-
-def orders_text(orders: Any) -> str:
-    """One row an order."""
-    head = ("ROLE", "ATTEMPT", "SIDE", "QUANTITY", "EXECUTED", "PRICE", "STATUS", "SENT", "FILLED", "ID")
-    aligned = ("left", "right", "left", "decimal", "decimal", "decimal", "left", "left", "left", "left")
-    rows = [
-        (
-            order.role,
-            str(order.attempt),
-            order.order_side,
-            number(order.quantity),
-            number(order.executed),
-            number(order.average_price),
-            order.status,
-            local(order.sent_at),
-            local(order.filled_at),
-            order.client_order_id,
-        )
-        for order in view(orders)
-    ]
-    return grid(head, rows, aligned)
-
-
-def why_text(why: Any) -> str:
-    """The chain, one row a link, then the way in and out in numbers."""
-    why = view(why)
-    head = ("STEP", "AT", "CLOCK", "AFTER", "PRICE", "QUANTITY", "")
-    rows = [
-        (
-            step.step,
-            local(step.at),
-            step.clock or "",
-            _milliseconds(step.after_ms),
-            number(step.price),
-            number(step.quantity),
-            step.words,
-        )
-        for step in why.chain
-    ]
-    parts = [f"{why.position_id}  {why.symbol} {why.side}  {why.state}"]
-    if not why.complete:
-        parts.append("its first events are in the archive: the chain begins later")
-    parts.append(grid(head, rows, ("left", "left", "left", "right", "decimal", "decimal", "left")))
-    parts += [_leg_text(name, leg) for name, leg in (("entry", why.entry), ("exit", why.exit)) if leg is not None]
-    moved = f"the stop moved {why.stop_moves} times"
-    parts.append(moved + (f", {why.adjustments} by the operator" if why.adjustments else ""))
-    return "\n".join(parts)
-
-
-def _leg_text(name: str, leg: Any) -> str:
-    words = [
-        (label, _milliseconds(length))
-        for label, length in (
-            ("tick to decision", leg.tick_to_decision_ms),
-            ("decision to order", leg.decision_to_sent_ms),
-            ("order to fill", leg.sent_to_fill_ms),
-            ("fill to journal", leg.fill_to_known_ms),
-        )
-    ]
-    if name == "entry":
-        # No tick leads to a signal that a person or a script gave.
-        del words[0]
-    slippage = [("slippage", leg.slippage_bps), ("against the stop", leg.stop_slippage_bps)]
-    words += [(label, f"{number(bps)} bps") for label, bps in slippage if bps is not None]
-    return f"{name}: " + ", ".join(f"{label} {value or 'unknown'}" for label, value in words)
-
-
-def _milliseconds(length: int | None) -> str:
-    if length is None:
-        return ""
-    return seconds(length / 1000) if abs(length) >= 10_000 else f"{length} ms"
 
 
 def journal_text(journal: Any, present: "datetime") -> str:
