@@ -1,4 +1,4 @@
-"""robsonctl's standard output in the hands of a shell: full, closed, cut short, a terminal, and a daemon that restarts."""
+"""Standard output in the hands of a shell: full, closed, cut short, a terminal; and a daemon that restarts."""
 
 import fcntl
 import json

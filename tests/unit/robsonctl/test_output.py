@@ -55,7 +55,7 @@ def test_rows_that_come_later_stay_below_their_head(capsys: pytest.CaptureFixtur
 def test_an_output_without_room_is_told_and_exit_74(
     robsonctl: Robsonctl, daemon: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    answers = {
+    answers: dict[str, list[object]] = {
         "ping": [give.PingResult(at=NOON)],
         "resume": [give.ResumeResult()],
         "status --json": [status(position())],
