@@ -46,7 +46,7 @@ def _daemon_line(status: Any, paint: Paint) -> str:
 
 def _feed_words(symbol: str, status: Any, paint: Paint) -> str:
     feed = status.feed[symbol]
-    tick = next((each.tick_size for each in status.positions if each.symbol == symbol), None)
+    tick = next((each.tick_size for each in status.positions if each.symbol == symbol and each.tick_size), None)
     since = "no tick yet" if feed.age_seconds is None else seconds(feed.age_seconds)
     words = f"{symbol} {at_step(feed.last_price, tick)} ({since})".replace("  ", " ")
     return paint("yellow", f"{words} stale") if feed.stale else words
@@ -57,6 +57,9 @@ def positions_text(positions: Any, paint: Paint, present: "datetime") -> str:
     positions = view(positions)
     if not positions:
         return "no positions"
+    # What is over has no steps of its own; another position of its pair lends them.
+    ticks = {each.symbol: each.tick_size for each in positions if each.tick_size}
+    steps = {each.symbol: each.step_size for each in positions if each.step_size}
     head = ("POSITION", "SYMBOL", "SIDE", "STATE", "QUANTITY", "ENTRY", "STOP", "LAST", "PNL", "AGE", "DETAIL")
     aligned = ("left", "left", "left", "left", "decimal", "decimal", "decimal", "decimal", "right", "right", "left")
     rows = [
@@ -65,10 +68,12 @@ def positions_text(positions: Any, paint: Paint, present: "datetime") -> str:
             position.symbol,
             position.side,
             _state_words(position, paint),
-            at_step(position.quantity, position.step_size),
-            at_step(position.entry_price, position.tick_size),
-            at_step(position.trailing_stop, position.tick_size),
-            at_step(position.exit_price if position.state == "Closed" else position.last_price, position.tick_size),
+            at_step(position.quantity, steps.get(position.symbol)),
+            at_step(position.entry_price, ticks.get(position.symbol)),
+            at_step(position.trailing_stop, ticks.get(position.symbol)),
+            at_step(
+                position.exit_price if position.state == "Closed" else position.last_price, ticks.get(position.symbol)
+            ),
             _pnl_words(position, paint),
             age(position.closed_at or position.entered_at or position.armed_at, present),
             position.detail or position.exit_reason or "",

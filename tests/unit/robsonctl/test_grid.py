@@ -43,6 +43,14 @@ def test_a_number_has_its_instruments_places() -> None:
     assert "BTCUSDT 95010.10 (0.2s)" in text
 
 
+def test_what_is_over_borrows_the_places_of_its_pair() -> None:
+    open_one = position("p-1", state="Active", last_price="95010.1", tick_size="0.01", step_size="0.00001")
+    over = position("p-2", state="Closed", quantity="0.5", exit_price="95000")
+    text = status_text(status(open_one, over), Paint(coloured=False), NOON)
+    assert "0.50000" in text
+    assert "95000.00" in text
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_a_screen_is_never_run_over(width: int) -> None:
     text = status_text(positions(), Paint(coloured=True, width=width), NOON)
