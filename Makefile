@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm check lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm manuals check lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -45,13 +45,16 @@ deploy: $(STAMP) ## the container image built and run, manifests, a replica's re
 browser: $(STAMP) ## the dashboard in a real Chromium, with pictures in build/browser (chromium; axe from npm the first time)
 	@ROBSON_TEST_BROWSER=1 $(RUN) pytest -q tests/browser $(ARGS)
 
-bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk (about 20 minutes)
+bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk, robsonctl's start (about 20 minutes)
+	@$(RUN) tests.bench.startup
 	@$(RUN) tests.bench.recovery
 	@$(RUN) tests.bench.growth
 	@$(RUN) tests.bench.slow_disk
 
 storm: $(STAMP) ## 30 clients do their worst, one only pings, one does not read 100,000 events (5 minutes)
 	@$(RUN) tests.bench.storm
+manuals: $(STAMP) ## write packaging/man and packaging/completion anew
+	@$(RUN) tests.manuals.write
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff check .
@@ -92,4 +95,5 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing from requirements.lock"
 	@$(RUN) pip install -q --require-hashes -r requirements.lock
 	@$(RUN) pip install -q --no-deps --no-build-isolation -e .
+	@$(RUN) compileall -q robson robsonctl
 	@pwd -P > $@

@@ -1,6 +1,5 @@
 """The command that draws a position: in the terminal, as a picture file, or as its points."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -8,30 +7,11 @@ from pathlib import Path
 from robson.domain.codec import decode
 from robson.protocol.charting import ChartRequest, ChartResult
 from robsonctl.exits import Ended, Exit
+from robsonctl.options import FORMS
 from robsonctl.session import Session
 
-FORMS = ("table", "json", "jsonl", "csv")
-PICTURES = (".svg", ".png")
-WIDTH = 1600
 # Points for a terminal: two for each column of the widest that anybody has.
 _TERMINAL_POINTS = 400
-
-
-def output_form(text: str) -> str:
-    """What `-o` of the chart may be: a form, or a file whose name says which picture it is."""
-    if text in FORMS or text.lower().endswith(PICTURES):
-        return text
-    raise argparse.ArgumentTypeError(
-        f"was {text!r}, which must be {', '.join(FORMS)}, or a file ending in .svg or .png"
-    )
-
-
-def pixels(text: str) -> int:
-    """The width of a picture file."""
-    number = int(text)
-    if not 320 <= number <= 8000:
-        raise argparse.ArgumentTypeError(f"was {text}, which must be 320 to 8000 pixels")
-    return number
 
 
 def chart(session: Session) -> int:

@@ -5,14 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from robson.domain.errors import RuleError
 from robsonctl.connection import Daemon, find_socket
 from robsonctl.exits import Ended, Exit
 from robsonctl.options import build_parser
-from robsonctl.output import Output, complain, forget_stdout
-from robsonctl.paint import Paint, wants_colour
+from robsonctl.output import Output, OutputLost, complain, flush, forget_stdout
+from robsonctl.paint import Paint, screen_width, wants_colour
 from robsonctl.session import Session
 
 
@@ -29,27 +28,43 @@ def run(arguments: Sequence[str]) -> int:
         complain(refusal.message, code=refusal.code, hint=refusal.hint)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    except BrokenPipeError:
-        forget_stdout()
+    except OutputLost as loss:
+        code = _without_output(loss, code)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        forget_stdout()
+        flush()
+    except OutputLost as loss:
+        code = _without_output(loss, code)
     return code
 
 
+def _without_output(loss: OutputLost, code: int) -> int:
+    """A reader that has gone had enough; anything else that takes no output is worth a word."""
+    forget_stdout()
+    if loss.unread:
+        return code
+    complain(
+        f"standard output could not be written: {loss}",
+        code="output_lost",
+        hint="what was asked may have been done: look with `robsonctl status`",
+    )
+    return Exit.OUTPUT_LOST
+
+
 def _obey(arguments: Sequence[str]) -> int:
-    parser = build_parser()
+    parser = build_parser(arguments)
     options = parser.parse_args(arguments)
-    if options.command == "help" or (options.command is None and sys.stdin.isatty()):
+    if options.command == "help" or (options.command is None and (sys.stdin is None or sys.stdin.isatty())):
         return _help(parser, options)
-    locate = partial(find_socket, options.socket, os.environ, Path.cwd())
+    locate = partial(find_socket, options.socket, os.environ, os.getcwd())
     with Daemon(locate, options.timeout) as daemon:
         if options.command is None:
             from robsonctl.pipe import pipe
 
             return pipe(daemon)
-        paint = Paint(coloured=wants_colour(options.color, os.environ, terminal=sys.stdout.isatty()))
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        paint = Paint(
+            coloured=wants_colour(options.color, os.environ, terminal=terminal), width=screen_width(os.environ)
+        )
         command: Callable[[Session], int] = options.run
         return command(Session(daemon, Output(options.form), paint, options))
 

@@ -4,18 +4,19 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from stat import S_ISSOCK
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import msgspec
-
-from robson.protocol.replies import ErrorBody, Reply
-from robson.protocol.requests import Mutation, Request
 from robsonctl.exits import Ended, Exit
+from robsonctl.wire import Question, View, line_of, mutating, result_of, safe
+
+if TYPE_CHECKING:
+    from robson.protocol.replies import ErrorBody
+    from robson.protocol.requests import Request
 
 _SOCKET_NAME = "robson.sock"
-_SYSTEM_SOCKET = Path("/run/robson/robson.sock")
+_SYSTEM_SOCKET = "/run/robson/robson.sock"
 _CHUNK_BYTES = 65_536
 
 _NOT_FOUND_CODES = frozenset({"unknown_position"})
@@ -24,7 +25,7 @@ _NOT_FOUND_CODES = frozenset({"unknown_position"})
 class Refused(Ended):
     """The daemon said no."""
 
-    def __init__(self, error: ErrorBody) -> None:
+    def __init__(self, error: "ErrorBody | View") -> None:
         match error.code:
             case code if code in _NOT_FOUND_CODES:
                 exit_code = Exit.NOT_FOUND
@@ -32,46 +33,57 @@ class Refused(Ended):
                 exit_code = Exit.UNREACHABLE
             case _:
                 exit_code = Exit.REFUSED
-        super().__init__(exit_code, error.message, code=error.code, hint=error.hint)
+        super().__init__(exit_code, safe(error.message), code=safe(error.code), hint=safe(error.hint or ""))
 
 
-def find_socket(option: str | None, environment: Mapping[str, str], directory: Path) -> Path:
-    """The socket that was named, else the first that exists of those a daemon would make.
+def find_socket(option: str | None, environment: Mapping[str, str], directory: str | os.PathLike[str]) -> str:
+    """The path of the socket that was named, else of the first that exists of those a daemon would make.
 
     Raises Ended (69) when none exists, naming the places.
     """
     named = option or environment.get("ROBSON_SOCKET")
     if named:
-        return Path(named)
-    places = list(_places(environment, directory))
+        return named
+    places = list(_places(environment, os.fspath(directory)))
     for place in places:
-        if place.is_socket():
+        if _is_socket(place):
             return place
     raise Ended(
         Exit.UNREACHABLE,
-        "no daemon's socket was found at " + ", ".join(map(str, places)),
+        "no daemon's socket was found at " + ", ".join(places),
         hint="start one with `robson run`, or name its socket with --socket or ROBSON_SOCKET",
     )
 
 
-def _places(environment: Mapping[str, str], directory: Path) -> Iterator[Path]:
+def _is_socket(path: str) -> bool:
+    try:
+        return S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _places(environment: Mapping[str, str], directory: str) -> Iterator[str]:
     if state := environment.get("ROBSON_STATE_DIR"):
-        yield Path(state) / _SOCKET_NAME
-    for parent in (directory, *directory.parents):
-        if (parent / "pyproject.toml").is_file() and (parent / "robson" / "__init__.py").is_file():
-            yield parent / "state" / _SOCKET_NAME
+        yield f"{state}/{_SOCKET_NAME}"
+    parent = directory
+    while True:
+        if os.path.isfile(f"{parent}/pyproject.toml") and os.path.isfile(f"{parent}/robson/__init__.py"):
+            yield os.path.join(parent, "state", _SOCKET_NAME)
             break
+        if (above := os.path.dirname(parent)) == parent:
+            break
+        parent = above
     if home := environment.get("XDG_STATE_HOME"):
-        yield Path(home) / "robson" / _SOCKET_NAME
+        yield f"{home}/robson/{_SOCKET_NAME}"
     elif home := environment.get("HOME"):
-        yield Path(home) / ".local" / "state" / "robson" / _SOCKET_NAME
+        yield f"{home}/.local/state/robson/{_SOCKET_NAME}"
     yield _SYSTEM_SOCKET
 
 
 class Daemon:
     """One connection to the daemon; it is looked for and made at the first request."""
 
-    def __init__(self, locate: Callable[[], Path], timeout_seconds: float | None = None) -> None:
+    def __init__(self, locate: Callable[[], str | os.PathLike[str]], timeout_seconds: float | None = None) -> None:
         self._locate = locate
         self._timeout_seconds = timeout_seconds
         self._socket: socket.socket | None = None
@@ -92,7 +104,7 @@ class Daemon:
             self._socket = None
             self._received.clear()
 
-    def ask(self, request: Request, *, seconds: float = 10.0) -> bytes:
+    def ask(self, request: "Question | Request", *, seconds: float = 10.0) -> bytes:
         """Send a request and return its result's JSON, untouched.
 
         `seconds` is how long to wait unless the operator said otherwise. Raises Refused, or Ended with 69 (not done:
@@ -100,14 +112,14 @@ class Daemon:
         """
         self.send(request)
         line = self._await_reply(request, self._timeout_seconds or seconds)
-        reply = msgspec.json.decode(line, type=Reply)
-        if reply.ok:
-            return bytes(reply.result)
-        raise Refused(reply.error or ErrorBody(code="bad_reply", message=f"the daemon's reply was {line[:200]!r}"))
+        result = result_of(line)
+        if isinstance(result, View):
+            raise Refused(result)
+        return result
 
-    def send(self, request: Request) -> None:
+    def send(self, request: "Question | Request") -> None:
         """Send a request without waiting."""
-        line = msgspec.json.encode(request) + b"\n"
+        line = line_of(request)
         try:
             self.connected().sendall(line)
         except BrokenPipeError:
@@ -137,13 +149,13 @@ class Daemon:
             self._socket = caller
         return self._socket
 
-    def _await_reply(self, request: Request, seconds: float) -> bytes:
+    def _await_reply(self, request: "Question | Request", seconds: float) -> bytes:
         try:
             line = self._line(time.monotonic() + seconds)
         except TimeoutError:
             raise self._unanswered(request, f"the daemon did not answer within {seconds:g} s") from None
         except KeyboardInterrupt:
-            if isinstance(request, Mutation):
+            if mutating(request) is not None:
                 raise self._unanswered(request, "interrupted before the answer", Exit.INTERRUPTED) from None
             raise
         if not line:
@@ -172,12 +184,12 @@ class Daemon:
         del self._received[: end + 1]
         return line
 
-    def _unanswered(self, request: Request, what: str, exit_code: Exit = Exit.OUTCOME_UNKNOWN) -> Ended:
+    def _unanswered(self, request: "Question | Request", what: str, exit_code: Exit = Exit.OUTCOME_UNKNOWN) -> Ended:
         # A late answer to this request must not be taken for the next one's.
         self.close()
-        if not isinstance(request, Mutation):
+        key = mutating(request)
+        if key is None:
             return Ended(Exit.UNREACHABLE, what, code="no_answer", hint="`robsonctl health` tells more")
-        key = request.idempotency_key
         return Ended(
             exit_code,
             f"{what}: the outcome is unknown",
@@ -186,7 +198,7 @@ class Daemon:
         )
 
 
-def _unreachable(path: Path, fault: OSError) -> Ended:
+def _unreachable(path: str | os.PathLike[str], fault: OSError) -> Ended:
     return Ended(
         Exit.UNREACHABLE,
         f"no daemon answers at {path}: {fault.strerror or fault}",

@@ -14,6 +14,7 @@ class Exit(IntEnum):
     PARTLY_DONE = 5
     NO_TERMINAL = 64
     UNREACHABLE = 69
+    OUTPUT_LOST = 74
     OUTCOME_UNKNOWN = 75
     INTERRUPTED = 130
 

@@ -1,40 +1,35 @@
 """What goes on until it is interrupted: `events`, `events --follow` and `watch`."""
 
+import json
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
-
-from robson.domain.codec import decode
-from robson.protocol.fields import EVENTS_LIMIT_MAX
-from robson.protocol.requests import EventsRequest, StatusRequest, SubscribeRequest
-from robson.protocol.results import EventLine, PriceLine, StatusResult
 from robsonctl.exits import Ended, Exit
 from robsonctl.output import complain
 from robsonctl.session import Session
-from robsonctl.tables import event_text, price_text, status_text
+from robsonctl.tables import event_text, price_text
+from robsonctl.wire import dumps, question
 
+# As many as the daemon gives in one page; a test holds it to the protocol's own figure.
+EVENTS_LIMIT_MAX = 10_000
 _TAIL_DEFAULT = 50
 _BEYOND_THE_END = 2**63 - 1
 _CLEAR_SCREEN = "\x1b[H\x1b[2J\x1b[3J"
 
 
-class Page(msgspec.Struct):
-    """The result of `events`, its rows untouched."""
+Row = dict[str, Any]
 
-    events: list[msgspec.Raw]
+
+class Page(NamedTuple):
+    """The result of `events`."""
+
+    events: list[Row]
     next_seq: int
     last_seq: int
-    oldest_seq: int = 1
-
-
-class Envelope(msgspec.Struct):
-    """What tells an event line from a reply, and whose it is."""
-
-    event: str | None = None
-    position_id: str | None = None
+    oldest_seq: int
 
 
 def events(session: Session) -> int:
@@ -46,14 +41,14 @@ def events(session: Session) -> int:
     else:
         page = _onward(session, options.first, options.count, position_id)
     if session.output.form == "json" and not options.follow:
-        session.output.line(msgspec.json.encode(page).decode())
+        session.output.line(dumps(page._asdict()))
         return Exit.OK
     _write(session, page.events)
     return _follow(session, page.next_seq, position_id) if options.follow else Exit.OK
 
 
 def _onward(session: Session, first: int | None, count: int | None, position_id: str | None) -> Page:
-    rows: list[msgspec.Raw] = []
+    rows: list[Row] = []
     while True:
         left = EVENTS_LIMIT_MAX if count is None else min(count - len(rows), EVENTS_LIMIT_MAX)
         page = _page(session, first, left, position_id)
@@ -73,63 +68,62 @@ def _tail(session: Session, count: int, position_id: str | None) -> Page:
 
 
 def _page(session: Session, first: int | None, limit: int, position_id: str | None) -> Page:
-    request = EventsRequest(from_seq=first, limit=limit, position_id=position_id)
-    return msgspec.json.decode(session.daemon.ask(request), type=Page)
+    found = json.loads(session.daemon.ask(question("events", from_seq=first, limit=limit, position_id=position_id)))
+    return Page(found["events"], found["next_seq"], found["last_seq"], found.get("oldest_seq", 1))
 
 
 def _follow(session: Session, next_seq: int, position_id: str | None) -> int:
     session.output.flush()
-    session.daemon.ask(SubscribeRequest(from_seq=next_seq, prices=session.options.prices))
+    session.daemon.ask(question("subscribe", from_seq=next_seq, prices=session.options.prices))
     for line in session.daemon.lines():
-        envelope = decode(line, Envelope)
-        if envelope.event == "price" or (envelope.event is not None and position_id in {None, envelope.position_id}):
-            _write(session, [msgspec.Raw(line)], head=False)
+        row = json.loads(line)
+        if row.get("event") == "price" or ("event" in row and position_id in {None, row.get("position_id")}):
+            _write(session, [row])
             session.output.flush()
     raise Ended(Exit.UNREACHABLE, "the daemon closed the subscription", code="connection_lost")
 
 
-def _write(session: Session, rows: Sequence[msgspec.Raw], *, head: bool = True) -> None:
+def _write(session: Session, rows: Sequence[Row]) -> None:
     if session.output.form == "table":
         for row in rows:
-            session.output.line(_line_text(bytes(row)))
+            session.output.line(price_text(row) if row["event"] == "price" else event_text(row))
     else:
-        session.output.rows(rows, head=head)
-
-
-def _line_text(row: bytes) -> str:
-    if decode(row, Envelope).event == "price":
-        return price_text(decode(row, PriceLine))
-    return event_text(decode(row, EventLine))
+        session.output.rows(rows)
 
 
 def watch(session: Session) -> int:
-    """Repeat `status` until interrupted; a daemon that is away is waited for."""
-    painted = session.output.form == "table" and sys.stdout.isatty()
+    """Repeat `status` until interrupted."""
+    from robsonctl.queries import status
+
+    session.options.position, session.options.all = None, False
+    return repeat(session, status, session.options.seconds)
+
+
+def repeat(session: Session, run: Callable[[Session], int], seconds: float) -> int:
+    """Obey a command again and again until interrupted; a daemon that is away is waited for.
+
+    A terminal is painted anew each time; elsewhere round follows round, and what is wrong is said once.
+    """
+    painted = session.output.form == "table" and sys.stdout is not None and sys.stdout.isatty()
+    away = ""
     while True:
+        session.output.before = _CLEAR_SCREEN if painted else ""
         try:
-            result = session.daemon.ask(StatusRequest())
+            run(session)
         except Ended as trouble:
+            if trouble.exit_code is not Exit.UNREACHABLE:
+                raise
             session.daemon.close()
             if painted:
-                _repaint(session, session.paint("red", trouble.message), painted=True)
-            else:
-                complain(trouble.message, code=trouble.code)
+                session.output.line(session.paint("red", trouble.message))
+            elif trouble.message != away:
+                complain(trouble.message, code=trouble.code, hint="waiting for it")
+            away = trouble.message
         else:
-            _show_status(session, result, painted=painted)
-        time.sleep(session.options.seconds)
-
-
-def _show_status(session: Session, result: bytes, *, painted: bool) -> None:
-    if session.output.form == "table":
-        _repaint(session, status_text(decode(result, StatusResult), session.paint, session.present()), painted=painted)
-    else:
-        session.output.show(result, str, rows="positions")
+            if away and not painted:
+                complain("the daemon answers again")
+            away = ""
+            if session.output.form == "table" and not painted:
+                session.output.line("")
         session.output.flush()
-
-
-def _repaint(session: Session, text: str, *, painted: bool) -> None:
-    if painted:
-        session.output.line(_CLEAR_SCREEN + text)
-    else:
-        session.output.line(text + "\n")
-    session.output.flush()
+        time.sleep(seconds)

@@ -1,45 +1,89 @@
 """The options and commands of robsonctl, as argparse sees them."""
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Collection, Sequence
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import robson
-from robson.protocol.table import COMMANDS
-from robsonctl import chart, commands, follow, oversight, panic
+from robsonctl import usage
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
+SIDES = ("long", "short")
+FORMS = ("table", "json", "jsonl", "csv")
+PICTURES = (".svg", ".png")
+PICTURE_PIXELS = 1600
+WATCH_SECONDS = 2.0
 
 _EPILOGUE = """\
 Without a command, JSON lines on standard input are answered with JSON lines: robsonctl < commands.jsonl
 exit codes: 0 ok, 1 refused, 2 usage, 3 not found, 4 not confirmed, 5 partly done, 64 confirmation needed but no
-terminal, 69 daemon unreachable, 75 outcome unknown, 130 interrupted
+terminal, 69 daemon unreachable, 74 output could not be written, 75 outcome unknown, 130 interrupted
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+class Verb(NamedTuple):
+    """A command: the module of robsonctl that has a function of its name, and what it takes."""
+
+    module: str
+    takes: Callable[[argparse.ArgumentParser], None] = lambda _: None
+    # Changes something: takes an idempotency key.
+    mutating: bool = False
+    # May be asked again and again.
+    watched: bool = False
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """argparse makes one for every option; asking the terminal each time costs a script as much as the options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_help_width())
+
+
+@cache
+def _help_width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return (int(columns) if columns.isdecimal() and int(columns) else os.get_terminal_size(1).columns) - 2
+    except OSError:
+        return 98
+
+
+def build_parser(arguments: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The command line; with the arguments at hand only the commands that they could mean, or all for a help of all."""
     parser = argparse.ArgumentParser(
         prog="robsonctl",
         description="Talk to a running Robson.",
         epilog=_EPILOGUE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         parents=[_shared(defaults=True)],
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"robsonctl {robson.__version__}")
     parser.set_defaults(run=None)
-    verbs = parser.add_subparsers(title="commands", metavar="command", dest="command")
-    _add_positions(verbs)
-    _add_mutations(verbs)
-    _add_daemon(verbs)
-    helping = _verb(verbs, "help", None, "how a command is used")
-    helping.add_argument("topic", nargs="?", metavar="COMMAND", choices=sorted(verbs.choices))
+    # Named, for argparse would ask the terminal's width to find it out.
+    verbs = parser.add_subparsers(title="commands", metavar="command", dest="command", prog="robsonctl")
+    for name in _meant(arguments):
+        _add(verbs, name)
     parser.set_defaults(verbs=verbs.choices)
     return parser
 
 
+def _meant(arguments: Sequence[str] | None) -> Collection[str]:
+    words = arguments or ()
+    first = next((place for place, word in enumerate(words) if word in usage.COMMANDS), None)
+    if first is None and "--version" in words:
+        return ()
+    if first is None or words[first] == "help" or any(word in {"-h", "--help"} for word in words[:first]):
+        return usage.COMMANDS
+    # More than one may look like a command: a socket can be called `status`.
+    return [name for name in usage.COMMANDS if name in words]
+
+
+@cache
 def _shared(*, defaults: bool, pictures: bool = False) -> argparse.ArgumentParser:
     """Options that may stand before and after the command; the second time without defaults, which would win."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=None if defaults else argparse.SUPPRESS)
@@ -51,9 +95,9 @@ def _shared(*, defaults: bool, pictures: bool = False) -> argparse.ArgumentParse
     )
     if pictures:
         told = "the form of results (table), or a file to draw to that ends in .svg or .png"
-        forms.add_argument("-o", "--output", dest="form", metavar="FORM|FILE", type=chart.output_form, help=told)
+        forms.add_argument("-o", "--output", dest="form", metavar="FORM|FILE", type=_form_or_file, help=told)
     else:
-        forms.add_argument("-o", "--output", dest="form", choices=chart.FORMS, help="the form of results (table)")
+        forms.add_argument("-o", "--output", dest="form", choices=FORMS, help="the form of results (table)")
     group.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait for the daemon")
     group.add_argument("--color", choices=("auto", "always", "never"), help="auto heeds NO_COLOR and pipes")
     if defaults:
@@ -61,82 +105,109 @@ def _shared(*, defaults: bool, pictures: bool = False) -> argparse.ArgumentParse
     return shared
 
 
-def _verb(
-    verbs: Any, name: str, run: Run | None, summary: str = "", *, pictures: bool = False
-) -> argparse.ArgumentParser:
-    told = summary or COMMANDS[name].summary
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        name, help=told, description=told, parents=[_shared(defaults=False, pictures=pictures)], allow_abbrev=False
+def _add(verbs: Any, name: str) -> None:
+    told = usage.COMMANDS[name]
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=told.summary,
+        description=told.summary,
+        epilog=usage.examples_block(told.examples),
+        formatter_class=_Formatter,
+        parents=[_shared(defaults=False, pictures=name == "chart")],
+        allow_abbrev=False,
     )
-    if run is not None:
-        verb.set_defaults(run=run)
-    return verb
+    if name == "help":
+        parser.add_argument("topic", nargs="?", metavar="COMMAND", choices=sorted(usage.COMMANDS))
+        return
+    verb = VERBS[name]
+    verb.takes(parser)
+    if verb.mutating:
+        parser.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
+    if verb.watched:
+        parser.add_argument(
+            "--watch",
+            nargs="?",
+            type=_seconds,
+            const=WATCH_SECONDS,
+            metavar="SECONDS",
+            help=f"again every so many seconds ({WATCH_SECONDS:g}) until Ctrl-C",
+        )
+    parser.set_defaults(run=partial(_run, verb.module, name), watch=None)
 
 
-def _add_positions(verbs: Any) -> None:
-    status = _verb(verbs, "status", commands.status)
-    status.add_argument("position", nargs="?", metavar="ID", help="this position only; a unique beginning will do")
-    status.add_argument("--all", action="store_true", help="Closed positions too")
-    for name, run in (("show", oversight.show), ("why", oversight.why)):
-        _add_position(_verb(verbs, name, run))
-    drawn = _verb(verbs, "chart", chart.chart, pictures=True)
-    _add_position(drawn)
-    drawn.add_argument("--width", type=chart.pixels, default=chart.WIDTH, metavar="PIXELS", help="of a file (1600)")
-    plan = _verb(verbs, "plan", commands.plan)
-    plan.add_argument("symbol", metavar="SYMBOL")
-    plan.add_argument("side", type=str.lower, choices=("long", "short"))
-    _add_prices(plan)
-    _add_account(plan)
-    events = _verb(verbs, "events", follow.events)
-    events.add_argument("--position", metavar="ID", help="this position's only")
-    events.add_argument("--from", dest="first", type=_count_from_zero, metavar="N", help="from this seq on")
-    events.add_argument(
-        "-n", dest="count", type=_count, metavar="N", help="at most so many (the last 50 without --from)"
+def _run(module: str, name: str, session: Session) -> int:
+    """Run a command, of a module that nothing else has needed yet."""
+    run: Run = getattr(import_module(f"robsonctl.{module}"), name)
+    if session.options.watch is None:
+        return run(session)
+    from robsonctl.follow import repeat
+
+    return repeat(session, run, session.options.watch)
+
+
+def _status(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("position", nargs="?", metavar="ID", help="this position only; a unique beginning will do")
+    verb.add_argument("--all", action="store_true", help="Closed positions too")
+
+
+def _plan(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
+    verb.add_argument("side", type=str.lower, choices=SIDES, help="which way it earns")
+    _prices(verb)
+    _account(verb)
+
+
+def _events(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--position", metavar="ID", help="this position's only")
+    verb.add_argument("--from", dest="first", type=_count_from_zero, metavar="N", help="from this seq on")
+    verb.add_argument("-n", dest="count", type=_count, metavar="N", help="at most so many (the last 50 without --from)")
+    verb.add_argument("--follow", action="store_true", help="go on with new ones until Ctrl-C")
+    verb.add_argument("--prices", action="store_true", help="with --follow: the newest prices as well")
+
+
+def _watch(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "seconds", nargs="?", type=_seconds, default=WATCH_SECONDS, metavar="SECONDS", help="how often (2)"
     )
-    events.add_argument("--follow", action="store_true", help="go on with new ones until Ctrl-C")
-    events.add_argument("--prices", action="store_true", help="with --follow: the newest prices as well")
-    watch = _verb(verbs, "watch", follow.watch, "repeat status until Ctrl-C")
-    watch.add_argument("seconds", nargs="?", type=_seconds, default=2.0, metavar="SECONDS", help="how often (2)")
 
 
-def _add_mutations(verbs: Any) -> None:
-    arm = _verb(verbs, "arm", commands.arm)
-    arm.add_argument("symbol", metavar="SYMBOL")
-    arm.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
-    arm.add_argument("--strategy", metavar="NAME", help="the detector (signal: waits for `robsonctl signal`)")
-    _add_account(arm)
-    arm.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the strategy")
-    signal = _verb(verbs, "signal", commands.signal)
-    _add_position(signal)
-    _add_prices(signal)
-    signal.add_argument("--id", metavar="SIGNAL_ID", help="yours; an accepted one is executed only once")
-    disarm = _verb(verbs, "disarm", commands.disarm)
-    _add_position(disarm)
-    close = _verb(verbs, "close", commands.close)
-    _add_position(close)
-    adjust = _verb(verbs, "adjust", oversight.adjust)
-    _add_position(adjust)
-    adjust.add_argument("--stop", required=True, metavar="PRICE", help="the new, tighter trailing stop")
-    adopt = _verb(verbs, "adopt", commands.adopt)
-    adopt.add_argument("symbol", metavar="SYMBOL")
-    adopt.add_argument("side", nargs="?", type=str.lower, choices=("long", "short"), help="long if omitted")
-    adopt.add_argument("--quantity", required=True, metavar="Q", help="base that the account holds (or owes) already")
-    adopt.add_argument("--stop", required=True, metavar="PRICE", help="the technical stop, quote per base")
-    adopt.add_argument(
+def _arm(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
+    verb.add_argument("side", nargs="?", type=str.lower, choices=SIDES, help="long if omitted")
+    verb.add_argument("--strategy", metavar="NAME", help="the detector (signal: waits for `robsonctl signal`)")
+    _account(verb)
+    verb.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the strategy")
+
+
+def _signal(verb: argparse.ArgumentParser) -> None:
+    _position(verb)
+    _prices(verb)
+    verb.add_argument("--id", metavar="SIGNAL_ID", help="yours; an accepted one is executed only once")
+
+
+def _adjust(verb: argparse.ArgumentParser) -> None:
+    _position(verb)
+    verb.add_argument("--stop", required=True, metavar="PRICE", help="the new, tighter trailing stop")
+
+
+def _adopt(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("symbol", metavar="SYMBOL", help="the pair, such as BTCUSDT")
+    verb.add_argument("side", nargs="?", type=str.lower, choices=SIDES, help="long if omitted")
+    verb.add_argument("--quantity", required=True, metavar="Q", help="base that the account holds (or owes) already")
+    verb.add_argument("--stop", required=True, metavar="PRICE", help="the technical stop, quote per base")
+    verb.add_argument(
         "--entry-price", metavar="PRICE", help="what it cost, quote per base; the present price if omitted"
     )
-    release = _verb(verbs, "release", commands.release)
-    _add_position(release)
-    panicking = _verb(verbs, "panic", panic.panic)
-    _add_panic(panicking)
-    resume = _verb(verbs, "resume", commands.resume)
-    pause = _verb(verbs, "pause", oversight.pause)
-    unpause = _verb(verbs, "unpause", oversight.unpause)
-    for mutation in (arm, signal, disarm, close, adjust, adopt, release, panicking, resume, pause, unpause):
-        mutation.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
 
 
-def _add_panic(verb: argparse.ArgumentParser) -> None:
+def _chart(verb: argparse.ArgumentParser) -> None:
+    _position(verb)
+    verb.add_argument(
+        "--width", type=_pixels, default=PICTURE_PIXELS, metavar="PIXELS", help=f"of a file ({PICTURE_PIXELS})"
+    )
+
+
+def _panic(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--yes", action="store_true", help="do not ask")
     instead = verb.add_mutually_exclusive_group()
     instead.add_argument("--preview", action="store_true", help="only show what it would do")
@@ -148,29 +219,20 @@ def _add_panic(verb: argparse.ArgumentParser) -> None:
     passed.add_argument("--mode", choices=("paper", "live"), help="the journal's mode")
 
 
-def _add_daemon(verbs: Any) -> None:
-    for name, run in (
-        ("health", commands.health),
-        ("hello", commands.hello),
-        ("ping", commands.ping),
-        ("journal", oversight.journal),
-    ):
-        _verb(verbs, name, run)
-    schema = _verb(verbs, "schema", commands.schema)
-    schema.add_argument("of", nargs="?", choices=("requests", "replies", "events"), default="requests")
-    _verb(verbs, "version", commands.version, "the versions of robsonctl and of the daemon")
+def _schema(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("of", nargs="?", choices=("requests", "replies", "events"), help="requests if omitted")
 
 
-def _add_position(verb: argparse.ArgumentParser) -> None:
+def _position(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("position", metavar="ID", help="a position's id, or the unique beginning of one")
 
 
-def _add_prices(verb: argparse.ArgumentParser) -> None:
+def _prices(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--entry", required=True, metavar="PRICE", help="quote per base")
     verb.add_argument("--stop", required=True, metavar="PRICE", help="the technical stop, quote per base")
 
 
-def _add_account(verb: argparse.ArgumentParser) -> None:
+def _account(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--capital", metavar="AMOUNT", help="quote; the daemon's default if omitted")
     verb.add_argument(
         "--risk", metavar="PERCENT", help="percent of capital, at most 5; the daemon's default if omitted"
@@ -182,6 +244,16 @@ def _seconds(text: str) -> float:
     if not 0 < number <= 86_400:
         raise argparse.ArgumentTypeError(f"was {text}, which must be above 0 and at most 86400 seconds")
     return number
+
+
+def _form_or_file(text: str) -> str:
+    if text in FORMS or text.lower().endswith(PICTURES):
+        return text
+    raise argparse.ArgumentTypeError(f"was {text!r}, which must be {', '.join(FORMS)}, or a file: .svg or .png")
+
+
+def _pixels(text: str) -> int:
+    return _within(text, 320, 8000)
 
 
 def _count(text: str) -> int:
@@ -197,3 +269,31 @@ def _within(text: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise argparse.ArgumentTypeError(f"was {text}, which must be {low} to {high}")
     return number
+
+
+VERBS: dict[str, Verb] = {
+    "status": Verb("queries", _status, watched=True),
+    "show": Verb("queries", _position, watched=True),
+    "why": Verb("queries", _position, watched=True),
+    "chart": Verb("chart", _chart),
+    "plan": Verb("commands", _plan, watched=True),
+    "events": Verb("follow", _events),
+    "watch": Verb("follow", _watch),
+    "arm": Verb("commands", _arm, mutating=True),
+    "signal": Verb("commands", _signal, mutating=True),
+    "disarm": Verb("commands", _position, mutating=True),
+    "close": Verb("commands", _position, mutating=True),
+    "adjust": Verb("commands", _adjust, mutating=True),
+    "adopt": Verb("commands", _adopt, mutating=True),
+    "release": Verb("commands", _position, mutating=True),
+    "panic": Verb("panic", _panic, mutating=True),
+    "resume": Verb("commands", mutating=True),
+    "pause": Verb("commands", mutating=True),
+    "unpause": Verb("commands", mutating=True),
+    "health": Verb("queries", watched=True),
+    "hello": Verb("queries", watched=True),
+    "ping": Verb("queries", watched=True),
+    "journal": Verb("queries", watched=True),
+    "schema": Verb("queries", _schema),
+    "version": Verb("queries"),
+}

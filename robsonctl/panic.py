@@ -8,9 +8,10 @@ from robson.protocol.requests import HelloRequest, PanicPreviewRequest, PanicReq
 from robson.protocol.results import HelloResult, PanicResult
 from robsonctl.connection import Refused
 from robsonctl.exits import Ended, Exit
+from robsonctl.grid import grid
 from robsonctl.paint import Paint, cents, number
 from robsonctl.session import Session
-from robsonctl.tables import grid, panic_text
+from robsonctl.tables import panic_text
 
 # It closes every position; each has its own half minute, most of them side by side.
 _PANIC_SECONDS = 120.0

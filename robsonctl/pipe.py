@@ -1,23 +1,16 @@
 """Pipe mode: JSON lines in, JSON lines out, both untouched."""
 
+import json
 import os
 import select
 import socket
 import sys
 
-import msgspec
-
 from robsonctl.connection import Daemon
 from robsonctl.exits import Exit
-from robsonctl.output import complain
+from robsonctl.output import complain, flush, write
 
 _CHUNK_BYTES = 65_536
-
-
-class Verdict(msgspec.Struct):
-    """What of a line from the daemon says how it went; event lines have neither."""
-
-    ok: bool | None = None
 
 
 class Pipe:
@@ -107,12 +100,13 @@ class Pipe:
         *lines, rest = bytes(self._unread).split(b"\n")
         self._unread = bytearray(rest)
         for line in lines:
-            verdict = msgspec.json.decode(line, type=Verdict)
-            if verdict.ok is not None:
+            # Event lines have none.
+            verdict = json.loads(line).get("ok")
+            if verdict is not None:
                 self._answered += 1
-                self._failed += not verdict.ok
-            sys.stdout.write(line.decode() + "\n")
-        sys.stdout.flush()
+                self._failed += not verdict
+            write(line.decode() + "\n")
+        flush()
         return bool(chunk)
 
 

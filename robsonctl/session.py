@@ -2,37 +2,38 @@
 
 import argparse
 import os
-from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from robson.domain.codec import decode
-from robson.protocol.requests import PingRequest, StatusRequest
-from robson.protocol.results import PingResult, StatusResult
 from robsonctl.connection import Daemon, Refused
 from robsonctl.exits import Ended, Exit
 from robsonctl.output import Output
-from robsonctl.paint import Paint, now
+from robsonctl.paint import Paint, moment, now
+from robsonctl.wire import question, view
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _SHOWN_MAX = 10
 
 
-@dataclass(frozen=True, slots=True)
 class Session:
     """One run of robsonctl."""
 
-    daemon: Daemon
-    output: Output
-    paint: Paint
-    options: argparse.Namespace
+    def __init__(self, daemon: Daemon, output: Output, paint: Paint, options: argparse.Namespace) -> None:
+        self.daemon = daemon
+        self.output = output
+        self.paint = paint
+        self.options = options
 
     def key(self) -> str:
         """The idempotency key of this command: the operator's, or a new one."""
-        return self.options.key or os.urandom(16).hex()
+        key: str = self.options.key or os.urandom(16).hex()
+        return key
 
-    def present(self) -> datetime:
+    def present(self) -> "datetime":
         """The daemon's clock, by which ages are told: on a tape it is not this machine's."""
         try:
-            return decode(self.daemon.ask(PingRequest()), PingResult).at
+            return moment(view(self.daemon.ask(question("ping"))).at)
         except Ended:
             return now()
 
@@ -42,7 +43,7 @@ class Session:
         Raises Ended: 3 when there is none, 2 when there are several.
         """
         try:
-            self.daemon.ask(StatusRequest(position_id=text))
+            self.daemon.ask(question("status", position_id=text))
         except Refused as refusal:
             if refusal.code != "unknown_position":
                 raise
@@ -50,13 +51,14 @@ class Session:
         return text
 
     def _completed(self, text: str, refusal: Refused) -> str:
-        every = decode(self.daemon.ask(StatusRequest(all=True)), StatusResult)
+        every = view(self.daemon.ask(question("status", all=True)))
         found = [position.position_id for position in every.positions if position.position_id.startswith(text)]
         match found:
             case []:
                 raise refusal
             case [only]:
-                return only
+                found_id: str = only
+                return found_id
             case _:
                 shown = ", ".join(found[:_SHOWN_MAX]) + (", …" if len(found) > _SHOWN_MAX else "")
                 raise Ended(

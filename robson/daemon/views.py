@@ -64,6 +64,9 @@ def position_view(
         closed_at=state.closed_at if isinstance(state, Closed) else None,
         unprotected_seconds=round(unprotected_seconds, 3),
         order_in_doubt=any(i.status == "in_doubt" for i in around.record.intents_of(position.position_id)),
+        # Of what is over everything comes from the journal, which does not hold them.
+        tick_size=instrument.tick_size if instrument and not final else None,
+        step_size=instrument.step_size if instrument and not final else None,
     )
 
 

@@ -132,6 +132,11 @@ class PositionView(Result, kw_only=True):
         float, Meta(description="without a fresh price, a monitor or a reachable executor")
     ] = 0.0
     order_in_doubt: Annotated[bool, Meta(description="an order of it was sent and its outcome is unknown")] = False
+    tick_size: Annotated[
+        Decimal | None,
+        Meta(description="the pair's step of prices; null for Closed and Error, and until its filters are known"),
+    ] = None
+    step_size: Annotated[Decimal | None, Meta(description="the pair's step of quantities; null as tick_size is")] = None
 
 
 class StatusResult(Result):

@@ -27,7 +27,7 @@ MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume paus
 POSITION_FIELDS = """
 position_id symbol side state strategy capital risk_percent quantity entry_price technical_stop stop_distance
 trailing_stop extreme last_price unrealized_pnl realized_pnl fees fees_by_asset interest net_pnl exit_price exit_reason
-detail armed_at entered_at closed_at unprotected_seconds order_in_doubt
+detail armed_at entered_at closed_at unprotected_seconds order_in_doubt tick_size step_size
 """
 PLAN_FIELDS = """
 quantity raw_quantity notional risk_amount stop_distance stop_distance_percent margin_required leverage

@@ -235,12 +235,6 @@ def test_a_refusal_goes_to_standard_error_with_its_code_and_hint(
     assert (robsonctl.out, robsonctl.err) == ("", f"robsonctl: it was not so ({code})\n  do otherwise\n")
 
 
-def test_bad_amounts_are_refused_before_they_are_sent(robsonctl: Robsonctl, daemon: ScriptedDaemon) -> None:
-    assert robsonctl("arm", "BTCUSDT", "--capital", "1e5") == Exit.REFUSED
-    assert robsonctl.err.startswith("robsonctl: capital was '1e5', which is not a plain decimal number (bad_number)\n")
-    assert daemon.asked() == []
-
-
 @pytest.mark.parametrize(
     "line",
     [

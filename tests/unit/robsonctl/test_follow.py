@@ -1,15 +1,18 @@
 """Events and watch: the last ones, from a place on, and until somebody stops it."""
 
 import itertools
+import socket
 import sys
 import time
 
 import msgspec
 import pytest
 
+from robson.protocol.fields import EVENTS_LIMIT_MAX
 from robson.protocol.results import EventLine, EventsResult, SubscribeResult
 from robsonctl import follow
-from robsonctl.exits import Exit
+from robsonctl.connection import Daemon
+from robsonctl.exits import Ended, Exit
 from tests.unit.robsonctl.conftest import NOON, Robsonctl, ScriptedDaemon, position, status
 
 
@@ -133,7 +136,32 @@ def test_watch_waits_for_a_daemon_that_is_away(
     robsonctl: Robsonctl, three_rounds: list[float], tmp_path: object
 ) -> None:
     assert robsonctl("watch", "--socket", f"{tmp_path}/r.sock") == Exit.INTERRUPTED
-    assert robsonctl.err.count("no daemon answers") == 3
+    # Said once, not each round.
+    assert robsonctl.err.count("no daemon answers") == 1
+    assert "waiting for it" in robsonctl.err
+
+
+def test_a_daemon_that_is_back_is_told_of(
+    robsonctl: Robsonctl, daemon: ScriptedDaemon, three_rounds: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = iter([ConnectionRefusedError("refused"), None, None])
+
+    def connected(self: Daemon) -> socket.socket:
+        trouble = next(ways, None)
+        if trouble is not None:
+            raise Ended(Exit.UNREACHABLE, "no daemon answers", code="unreachable")
+        return daemon.near
+
+    monkeypatch.setattr(Daemon, "connected", connected)
+    for _ in range(2):
+        daemon.reply(status(position()))
+    assert robsonctl("watch", "-o", "jsonl") == Exit.INTERRUPTED
+    assert robsonctl.err.splitlines() == [
+        "robsonctl: no daemon answers (unreachable)",
+        "  waiting for it",
+        "robsonctl: the daemon answers again",
+    ]
+    assert len(robsonctl.out.splitlines()) == 2
 
 
 def test_watch_as_json_lines_is_a_stream(
@@ -144,3 +172,7 @@ def test_watch_as_json_lines_is_a_stream(
     assert robsonctl("watch", "--json") == Exit.INTERRUPTED
     assert all(msgspec.json.decode(line)["mode"] == "paper" for line in robsonctl.out.splitlines())
     assert len(list(itertools.islice(robsonctl.out.splitlines(), 9))) == 3
+
+
+def test_pages_are_as_long_as_the_protocol_lets_them() -> None:
+    assert follow.EVENTS_LIMIT_MAX == EVENTS_LIMIT_MAX
