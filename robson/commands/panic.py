@@ -128,7 +128,7 @@ def _panic(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, _outlive_terminal)
     errand = Panic(arguments.timeout)
     try:
-        look_after(arguments, settings, state, errand)
+        look_after(arguments, settings, state, errand=errand)
     except JournalHeld as error:
         raise JournalHeld(_held(str(error))) from error
     return _tell(errand, arguments.output)

@@ -1,8 +1,10 @@
 """Run the daemon: look after positions until told to stop."""
 
 import argparse
+import faulthandler
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +18,7 @@ from robson import app, config, log, places
 from robson.clock import RunClock
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
+from robson.service.host import Host
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
@@ -55,18 +58,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     log.configure(settings.log.level)
-    look_after(arguments, settings, places.state_directory(arguments.state_dir, os.environ, here=Path.cwd()))
+    state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
+    look_after(arguments, settings, state, host=_host(partial(settings_of, arguments)))
     return 0
 
 
 def look_after(
-    arguments: argparse.Namespace, settings: config.Settings, state: Path, errand: app.Errand | None = None
+    arguments: argparse.Namespace,
+    settings: config.Settings,
+    state: Path,
+    *,
+    host: Host | None = None,
+    errand: app.Errand | None = None,
 ) -> None:
     """Put everything together and run it: until a signal comes, or until the errand is done."""
     socket = places.socket_path(arguments.socket, os.environ, settings, state)
     opened = _open_feed(settings, state, _credentials(arguments, settings))
     _create(state)
-    work = partial(app.run, settings, opened, state=state, socket=socket, errand=errand)
+    work = partial(app.run, settings, opened, state=state, socket=socket, host=host, errand=errand)
     # What is loaded now stays: searched through each time for garbage, it would hold up the loop for 50 ms or more.
     gc.collect()
     gc.freeze()
@@ -87,6 +96,17 @@ def exit_code(work: Callable[[], int]) -> int:
             raise
         first = _first(matched)
         return _refuse(first, EXIT_CONFIGURATION if isinstance(first, ConfigurationError) else EXIT_STORAGE)
+
+
+def _host(read: Callable[[], config.Settings]) -> Host:
+    if not sys.stderr.isatty():
+        # Until somebody listens: a reload during the start is none, and not the end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    host = Host.from_environment(os.environ, read)
+    if host.watchdog_seconds is not None:
+        # Killed for a hung loop, it says where it hung; frames only, no values.
+        faulthandler.enable()
+    return host
 
 
 def settings_of(arguments: argparse.Namespace) -> config.Settings:
