@@ -23,6 +23,7 @@ from robson.daemon.listening import listen
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
+from robson.daemon.telling import notifier_of
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
@@ -37,6 +38,7 @@ from robson.store.seal import FileSeal, forget_seal
 from robson.venues import OpenedVenue, open_venue
 
 if TYPE_CHECKING:
+    from robson.notify.opening import Outlets
     from robson.venue.binance.client import Client
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
@@ -49,7 +51,9 @@ REACH_SECONDS = 3.0
 _log = structlog.get_logger("robson")
 
 
-async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path) -> None:
+async def run(
+    settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path, outlets: "Outlets | None" = None
+) -> None:
     """Run the daemon until SIGTERM or SIGINT; open positions stay open in the journal.
 
     Raises StorageError when there is no usable journal, ConfigurationError when the settings cannot be obeyed.
@@ -84,6 +88,8 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         supervisor.adopt_recovered(record.recovery)
         capital, risk_percent = settings.account.amounts
         desk = Desk(supervisor, Identity(__version__, settings.mode, capital, risk_percent))
+        if outlets is not None:
+            desk.notifier = notifier_of(outlets, desk, record, clock)
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
@@ -114,6 +120,8 @@ async def _serve(
         if venue.user_events is not None:
             services.start_soon(listen, supervisor, venue.user_events(executor.hint))
         services.start_soon(executor.run, supervisor.book)
+        if desk.notifier is not None:
+            services.start_soon(desk.notifier.run)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:

@@ -6,7 +6,7 @@ from typing import Any
 
 import robson
 from robson.protocol.table import COMMANDS
-from robsonctl import commands, follow, oversight, panic
+from robsonctl import commands, follow, oversight, panic, telling
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
@@ -139,6 +139,11 @@ def _add_daemon(verbs: Any) -> None:
         _verb(verbs, name, run)
     schema = _verb(verbs, "schema", commands.schema)
     schema.add_argument("of", nargs="?", choices=("requests", "replies", "events"), default="requests")
+    notify = _verb(verbs, "notify", None, "notifications: try every channel, or see how far each is")
+    kinds = notify.add_subparsers(title="what", metavar="test|status", dest="kind", required=True)
+    testing = _verb(kinds, "test", telling.notify_test, COMMANDS["notify_test"].summary)
+    testing.add_argument("--key", metavar="KEY", help="idempotency key: the same command is done at most once")
+    _verb(kinds, "status", telling.notify_status, COMMANDS["notify_status"].summary)
     _verb(verbs, "version", commands.version, "the versions of robsonctl and of the daemon")
 
 

@@ -18,6 +18,7 @@ from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
 if TYPE_CHECKING:
+    from robson.notify.opening import Outlets
     from robson.venue.binance.credentials import Credentials
 
 EXIT_STORAGE = 74
@@ -54,7 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
         socket = config.socket_path(arguments.socket, os.environ, settings, state)
         opened = _open_feed(settings, state, _credentials(arguments, settings))
         _create(state)
-        trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
+        outlets = _outlets(arguments, settings, opened)
+        trio.run(
+            partial(app.run, settings, opened, state=state, socket=socket, outlets=outlets), clock=opened.trio_clock
+        )
     except ConfigurationError as error:
         return _refuse(error, EXIT_CONFIGURATION)
     except StorageError as error:
@@ -93,6 +97,22 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
     check_rest_url(settings.binance.rest_url)
     keep_private()
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
+
+
+def _outlets(arguments: argparse.Namespace, settings: config.Settings, opened: OpenedFeed) -> "Outlets | None":
+    """Where notifications go; nowhere on a tape, whose events are long past and whose time is nobody else's."""
+    from robson.venue.binance.credentials import credentials_directory
+
+    directory = credentials_directory(arguments.credentials_dir, os.environ)
+    if not settings.notify and directory is None:
+        return None
+    from robson.notify.opening import open_outlets
+
+    outlets = open_outlets(settings.notify, directory, opened.clock)
+    if outlets is not None and opened.trio_clock is not None:
+        _log.warning("no_notifications_on_a_tape", hint="they are sent on the machine's own clock only")
+        return None
+    return outlets
 
 
 def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:

@@ -283,6 +283,15 @@ class Record:
         while self.last_seq <= after_seq:
             await self._news.wait()
 
+    async def wait_trouble(self) -> None:
+        """Return once the journal cannot be written; at once while it cannot."""
+        await self._trouble.wait()
+
+    async def wait_mended(self) -> None:
+        """Return once it can be written again; at once while it can."""
+        while self.degraded is not None:
+            await self._news.wait()
+
     def _announce(self, rows: Sequence[Recorded]) -> None:
         if rows:
             self.rows.update(row.type for row in rows)

@@ -15,18 +15,20 @@ from robson.daemon.readings import health_checks, journal_result, price_lines
 from robson.daemon.reasons import Reasons
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
+from robson.daemon.telling import notifications_check, notify_status, notify_test
 from robson.daemon.views import position_view
 from robson.domain.errors import RuleError
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.engine.sizing import size
+from robson.notify.notifier import Notifier
 from robson.ports import Commit
-from robson.protocol import PROTOCOL_VERSION, oversight
+from robson.protocol import PROTOCOL_VERSION, oversight, telling
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
-from robson.protocol.operations import Caller, Follower
+from robson.protocol.operations import Caller, Follower, Ticket
 
 _ROWS_AT_ONCE = 256
 
@@ -48,6 +50,8 @@ class Window:
         self._supervisor = supervisor
         self._identity = identity
         self.followers: set[Follower] = set()
+        # None where no channel is set up.
+        self.notifier: Notifier | None = None
 
     @property
     def _around(self) -> Surroundings:
@@ -91,6 +95,8 @@ class Window:
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         """Whether it lives and is ready, check by check."""
         checks = health_checks(self._supervisor)
+        if self.notifier is not None:
+            checks["notifications"] = notifications_check(self.notifier)
         return give.HealthResult(live=True, ready=all(check.ok for check in checks.values()), checks=checks)
 
     async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
@@ -149,6 +155,16 @@ class Window:
         """What the journal holds."""
         record = self._around.record
         return journal_result(record.journal.measure(), writable=record.degraded is None, epoch=record.epoch)
+
+    async def notify_test(
+        self, request: telling.NotifyTestRequest, caller: Caller, ticket: Ticket | None
+    ) -> telling.NotifyTestResult:
+        """One attempt on each channel of notifications."""
+        return await notify_test(self.notifier)
+
+    async def notify_status(self, request: telling.NotifyStatusRequest, caller: Caller) -> telling.NotifyStatusResult:
+        """Every channel of notifications as it is now."""
+        return notify_status(self.notifier)
 
     def price_lines(self) -> Sequence[give.PriceLine]:
         """The newest price of each streamed symbol that has one."""

@@ -1,6 +1,6 @@
 """Every request as one type: what changes something, and all."""
 
-from robson.protocol import oversight, requests
+from robson.protocol import oversight, requests, telling
 
 AnyMutation = (
     requests.ArmRequest
@@ -14,6 +14,7 @@ AnyMutation = (
     | requests.ResumeRequest
     | oversight.PauseRequest
     | oversight.UnpauseRequest
+    | telling.NotifyTestRequest
 )
 AnyQuery = (
     requests.HelloRequest
@@ -27,6 +28,7 @@ AnyQuery = (
     | oversight.WhyRequest
     | requests.PlanRequest
     | oversight.JournalRequest
+    | telling.NotifyStatusRequest
     | requests.EventsRequest
 )
 AnyRequest = AnyMutation | AnyQuery | requests.SubscribeRequest
