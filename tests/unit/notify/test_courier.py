@@ -207,10 +207,8 @@ async def test_after_a_long_outage_what_is_old_comes_as_one_message_urgent_thing
         desk.say("panic_latched")
         phone.script.clear()
         await trio.sleep(61)
-    assert phone.ids == ["paper-ntfy-late-1-2", "paper-ntfy-late-3-3", "paper-ntfy-4"] or phone.ids == [
-        "paper-ntfy-late-1-3",
-        "paper-ntfy-4",
-    ]
+    assert phone.ids[0].startswith("paper-ntfy-late-1-")
+    assert phone.ids[-1] == "paper-ntfy-4"
     told = "\n".join(message.text for message in phone.got)
     assert "no balance" in told
 
