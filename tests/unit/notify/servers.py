@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import h11
 import trio
@@ -25,7 +26,7 @@ class Server:
 
     port: int = 0
     got: list[Got] = field(default_factory=list)
-    script: deque[object] = field(default_factory=deque)
+    script: deque[Any] = field(default_factory=deque)
     arrived: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -54,7 +55,7 @@ class Server:
             headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
             self.got.append(Got(request.method.decode(), request.target.decode(), headers, body))
             self.arrived.set()
-            todo = self.script.popleft() if self.script else (200, {}, b"{}")
+            todo: Any = self.script.popleft() if self.script else (200, {}, b"{}")
             if todo == "hang":
                 await trio.sleep_forever()
             if todo == "close":
@@ -62,7 +63,7 @@ class Server:
             if todo == "cut":
                 await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
                 return
-            status, extra, content = todo  # type: ignore[misc]
+            status, extra, content = todo
             fields = {"Content-Length": str(len(content)), "Connection": "close", **extra}
             sent = http.send(h11.Response(status_code=status, headers=list(fields.items())))
             await stream.send_all((sent or b"") + (http.send(h11.Data(data=content)) or b""))

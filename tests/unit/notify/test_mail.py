@@ -27,7 +27,7 @@ from robson.venue.binance.secret import Secret
 from tests.unit.notify.test_http import MESSAGE, PATIENCE_SECONDS
 
 SERVER = Path(__file__).with_name("mail_server.py")
-PLAIN = {"smtp_security": "none"}
+PLAIN: dict[str, Any] = {"smtp_security": "none"}
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ async def taken(lines: Any) -> dict[str, Any]:
     text = b""
     while b"\n" not in text:
         text += await lines.receive_some(65_536)
-    return json.loads(text)
+    got: dict[str, Any] = json.loads(text)
+    return got
 
 
 async def test_a_mail_goes_out_over_starttls_with_a_login(certificate: Path) -> None:
