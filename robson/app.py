@@ -23,6 +23,7 @@ from robson.daemon.listening import listen
 from robson.daemon.record import Record
 from robson.daemon.supervisor import Supervisor
 from robson.daemon.surroundings import Surroundings
+from robson.daemon.telling import notifier_of
 from robson.daemon.window import Identity
 from robson.detectors.registry import Registry
 from robson.domain.errors import ConfigurationError, JournalUnusable, StorageError
@@ -40,6 +41,7 @@ from robson.store.seal import FileSeal, forget_seal
 from robson.venues import OpenedVenue, open_venue
 
 if TYPE_CHECKING:
+    from robson.notify.opening import Outlets
     from robson.venue.binance.client import Client
 
 # SIGTERM is answered within ten seconds; the order in flight gets most of them.
@@ -70,6 +72,7 @@ async def run(
     socket: Path,
     host: Host | None = None,
     errand: Errand | None = None,
+    outlets: "Outlets | None" = None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; open positions stay open in the journal.
 
@@ -110,9 +113,10 @@ async def run(
             errand.begin(supervisor)
         capital, risk_percent = settings.account.amounts
         desk = Desk(supervisor, Identity(__version__, settings.mode, capital, risk_percent))
-        _log.info(
-            "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
-        )
+        if outlets is not None:
+            desk.notifier = notifier_of(outlets, desk, record, clock)
+        places = {"state": str(state), "socket": str(socket)}
+        _log.info("started", version=__version__, mode=settings.mode, feed=feed.source, **places)
         reading_door = _reading_door(http, desk, supervisor, opened, state)
         await _serve(settings, host or Host(), supervisor, desk, opened, venue, doors, reading_door, state, errand)
         supervisor.flush_stops()
@@ -151,6 +155,8 @@ async def _serve(
         if venue.user_events is not None:
             services.start_soon(listen, supervisor, venue.user_events(executor.hint))
         services.start_soon(executor.run, supervisor.book)
+        if desk.notifier is not None:
+            services.start_soon(desk.notifier.run)
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:

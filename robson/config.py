@@ -170,6 +170,7 @@ class Settings(Section):
     journal: Journal = Journal()
     log: Log = Log()
     paper: dict[str, Any] = {}
+    notify: dict[str, Any] = {}
 
 
 def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
@@ -225,7 +226,7 @@ def _key_of(name: str) -> list[str] | None:
     section, _, key = rest.partition("_")
     kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     kind = kinds.get(section)
-    if section == "paper" and key:
+    if section in {"paper", "notify"} and key:
         return [section, key]
     if isinstance(kind, type) and issubclass(kind, Section) and key in kind.__struct_fields__:
         return [section, key]

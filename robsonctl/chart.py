@@ -7,7 +7,7 @@ from pathlib import Path
 from robson.domain.codec import decode
 from robson.protocol.charting import ChartRequest, ChartResult
 from robsonctl.exits import Ended, Exit
-from robsonctl.options import FORMS
+from robsonctl.ranges import FORMS
 from robsonctl.session import Session
 
 # Points for a terminal: two for each column of the widest that anybody has.

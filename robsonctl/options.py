@@ -8,13 +8,11 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import robson
-from robsonctl import usage
+from robsonctl import ranges, usage
 from robsonctl.session import Session
 
 Run = Callable[[Session], int]
 SIDES = ("long", "short")
-FORMS = ("table", "json", "jsonl", "csv")
-PICTURES = (".svg", ".png")
 PICTURE_PIXELS = 1600
 WATCH_SECONDS = 2.0
 
@@ -95,10 +93,10 @@ def _shared(*, defaults: bool, pictures: bool = False) -> argparse.ArgumentParse
     )
     if pictures:
         told = "the form of results (table), or a file to draw to that ends in .svg or .png"
-        forms.add_argument("-o", "--output", dest="form", metavar="FORM|FILE", type=_form_or_file, help=told)
+        forms.add_argument("-o", "--output", dest="form", metavar="FORM|FILE", type=ranges.form_or_file, help=told)
     else:
-        forms.add_argument("-o", "--output", dest="form", choices=FORMS, help="the form of results (table)")
-    group.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait for the daemon")
+        forms.add_argument("-o", "--output", dest="form", choices=ranges.FORMS, help="the form of results (table)")
+    group.add_argument("--timeout", type=ranges.seconds, metavar="SECONDS", help="how long to wait for the daemon")
     group.add_argument("--color", choices=("auto", "always", "never"), help="auto heeds NO_COLOR and pipes")
     if defaults:
         shared.set_defaults(form="table", color="auto")
@@ -127,7 +125,7 @@ def _add(verbs: Any, name: str) -> None:
         parser.add_argument(
             "--watch",
             nargs="?",
-            type=_seconds,
+            type=ranges.seconds,
             const=WATCH_SECONDS,
             metavar="SECONDS",
             help=f"again every so many seconds ({WATCH_SECONDS:g}) until Ctrl-C",
@@ -159,15 +157,17 @@ def _plan(verb: argparse.ArgumentParser) -> None:
 
 def _events(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--position", metavar="ID", help="this position's only")
-    verb.add_argument("--from", dest="first", type=_count_from_zero, metavar="N", help="from this seq on")
-    verb.add_argument("-n", dest="count", type=_count, metavar="N", help="at most so many (the last 50 without --from)")
+    verb.add_argument("--from", dest="first", type=ranges.count_from_zero, metavar="N", help="from this seq on")
+    verb.add_argument(
+        "-n", dest="count", type=ranges.count, metavar="N", help="at most so many (the last 50 without --from)"
+    )
     verb.add_argument("--follow", action="store_true", help="go on with new ones until Ctrl-C")
     verb.add_argument("--prices", action="store_true", help="with --follow: the newest prices as well")
 
 
 def _watch(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "seconds", nargs="?", type=_seconds, default=WATCH_SECONDS, metavar="SECONDS", help="how often (2)"
+        "seconds", nargs="?", type=ranges.seconds, default=WATCH_SECONDS, metavar="SECONDS", help="how often (2)"
     )
 
 
@@ -203,8 +203,12 @@ def _adopt(verb: argparse.ArgumentParser) -> None:
 def _chart(verb: argparse.ArgumentParser) -> None:
     _position(verb)
     verb.add_argument(
-        "--width", type=_pixels, default=PICTURE_PIXELS, metavar="PIXELS", help=f"of a file ({PICTURE_PIXELS})"
+        "--width", type=ranges.pixels, default=PICTURE_PIXELS, metavar="PIXELS", help=f"of a file ({PICTURE_PIXELS})"
     )
+
+
+def _notify(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("kind", choices=("test", "status"), help="try every channel, or see how far each is")
 
 
 def _panic(verb: argparse.ArgumentParser) -> None:
@@ -239,38 +243,6 @@ def _account(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 86_400:
-        raise argparse.ArgumentTypeError(f"was {text}, which must be above 0 and at most 86400 seconds")
-    return number
-
-
-def _form_or_file(text: str) -> str:
-    if text in FORMS or text.lower().endswith(PICTURES):
-        return text
-    raise argparse.ArgumentTypeError(f"was {text!r}, which must be {', '.join(FORMS)}, or a file: .svg or .png")
-
-
-def _pixels(text: str) -> int:
-    return _within(text, 320, 8000)
-
-
-def _count(text: str) -> int:
-    return _within(text, 1, 1_000_000)
-
-
-def _count_from_zero(text: str) -> int:
-    return _within(text, 0, 2**63 - 1)
-
-
-def _within(text: str, low: int, high: int) -> int:
-    number = int(text)
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"was {text}, which must be {low} to {high}")
-    return number
-
-
 VERBS: dict[str, Verb] = {
     "status": Verb("queries", _status, watched=True),
     "show": Verb("queries", _position, watched=True),
@@ -294,6 +266,7 @@ VERBS: dict[str, Verb] = {
     "hello": Verb("queries", watched=True),
     "ping": Verb("queries", watched=True),
     "journal": Verb("queries", watched=True),
+    "notify": Verb("telling", _notify, mutating=True),
     "schema": Verb("queries", _schema),
     "version": Verb("queries"),
 }

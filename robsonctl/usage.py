@@ -134,6 +134,13 @@ COMMANDS: dict[str, Usage] = {
         "How much the journal holds, how large it is, and when it was last copied by `robson backup`.",
         (Example("robsonctl journal", "when was the last backup?"),),
     ),
+    "notify": Usage(
+        "Notifications: try every channel once, or see how far each is.",
+        (
+            Example("robsonctl notify test", "one message over each channel, and what came of it"),
+            Example("robsonctl notify status", "backlog, last delivery and failures of each"),
+        ),
+    ),
     "schema": Usage(
         "The JSON Schema (2020-12) of every request line, or of what the daemon sends.",
         (Example("robsonctl schema events > events.schema.json", "to check event lines with"),),

@@ -23,6 +23,7 @@ from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
 if TYPE_CHECKING:
+    from robson.notify.opening import Outlets
     from robson.venue.binance.credentials import Credentials
 
 EXIT_STORAGE = 74
@@ -75,7 +76,8 @@ def look_after(
     socket = places.socket_path(arguments.socket, os.environ, settings, state)
     opened = _open_feed(settings, state, _credentials(arguments, settings))
     _create(state)
-    work = partial(app.run, settings, opened, state=state, socket=socket, host=host, errand=errand)
+    outlets = _outlets(arguments, settings, opened)
+    work = partial(app.run, settings, opened, state=state, socket=socket, host=host, errand=errand, outlets=outlets)
     # What is loaded now stays: searched through each time for garbage, it would hold up the loop for 50 ms or more.
     gc.collect()
     gc.freeze()
@@ -135,6 +137,22 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
     check_rest_url(settings.binance.rest_url)
     keep_private()
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
+
+
+def _outlets(arguments: argparse.Namespace, settings: config.Settings, opened: OpenedFeed) -> "Outlets | None":
+    """Where notifications go; nowhere on a tape, whose events are long past and whose time is nobody else's."""
+    from robson.venue.binance.credentials import credentials_directory
+
+    directory = credentials_directory(arguments.credentials_dir, os.environ)
+    if not settings.notify and directory is None:
+        return None
+    from robson.notify.opening import open_outlets
+
+    outlets = open_outlets(settings.notify, directory, opened.clock)
+    if outlets is not None and opened.trio_clock is not None:
+        _log.warning("no_notifications_on_a_tape", hint="they are sent on the machine's own clock only")
+        return None
+    return outlets
 
 
 def _open_feed(settings: config.Settings, state: Path, credentials: "Credentials | None") -> OpenedFeed:

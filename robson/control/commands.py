@@ -11,7 +11,7 @@ import trio
 from robson.control.pages import events_body, show_body, status_body
 from robson.domain.errors import RobsonError
 from robson.ports.clock import Clock
-from robson.protocol import charting, oversight
+from robson.protocol import charting, oversight, telling
 from robson.protocol import requests as ask
 from robson.protocol.operations import Caller, Operations, Ticket, body_digest
 from robson.protocol.replies import ErrorBody, error_body, failure, success
@@ -94,6 +94,8 @@ class Commands:
             case oversight.JournalRequest():
                 async with self.heavy:
                     return success(await self._operations.journal(request, caller))
+            case telling.NotifyStatusRequest():
+                return success(await self._operations.notify_status(request, caller))
             case ask.EventsRequest():
                 return await events_body(self._operations, request, self.heavy)
             case _:
@@ -151,6 +153,8 @@ class Commands:
                 return await self._operations.pause(request, caller, ticket)
             case oversight.UnpauseRequest():
                 return await self._operations.unpause(request, caller, ticket)
+            case telling.NotifyTestRequest():
+                return await self._operations.notify_test(request, caller, ticket)
             case ask.AdoptRequest():
                 return await self._operations.adopt(request, caller, ticket)
             case ask.ReleaseRequest():

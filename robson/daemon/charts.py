@@ -1,6 +1,7 @@
 """What charts of living positions are made of: prices and stops, brought to the journal in groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 import structlog
@@ -8,6 +9,7 @@ import trio
 
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
+from robson.domain.errors import JournalUnwritable
 from robson.domain.position import Closed
 from robson.domain.samples import BASE_MS, Sample, Strip, joined, merged, to_ms, width_for
 from robson.domain.values import PositionId
@@ -122,11 +124,16 @@ class Charts:
         return part
 
     def _write(self, parts: Sequence["_Part"]) -> None:
-        if not self._around.record.keep_samples([part.row for part in parts]):
-            for part in parts:
-                part.shorten()
-            return
+        record = self._around.record
+        is_kept = False
+        with suppress(JournalUnwritable):
+            if record.degraded is None:
+                record.journal.keep_samples([part.row for part in parts])
+                is_kept = True
         for part in parts:
+            if not is_kept:
+                part.shorten()
+                continue
             part.written()
             if self._ended.get(part.position_id) is part:
                 del self._ended[part.position_id]

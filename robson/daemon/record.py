@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 import structlog
 import trio
@@ -15,7 +14,7 @@ from robson.domain.sequence import Recorded
 from robson.domain.values import ClientOrderId
 from robson.metrics import COMMIT_SECONDS, Distribution
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
-from robson.ports.journal import PriceRow, Twin
+from robson.ports.journal import Twin
 
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
@@ -114,14 +113,6 @@ class Record:
         self._announce(rows)
         return True
 
-    def keep_samples(self, rows: Sequence[PriceRow]) -> bool:
-        """Write price samples where the disk takes them; nothing but the picture depends on that."""
-        with suppress(JournalUnwritable):
-            if self.degraded is None:
-                self.journal.keep_samples(rows)
-                return True
-        return False
-
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused (it is then remembered in memory)."""
         commit = Commit(intents=(intent,))
@@ -216,12 +207,8 @@ class Record:
             return
         if self.twin is not None and (before is None or before.told != self.twin.told):
             _log.error("journal_copied", told=self.twin.told)
-            found = {
-                "place": self.twin.place,
-                "host": self.twin.host,
-                "in_use": self.twin.in_use,
-                "why": self.twin.told,
-            }
+            twin = self.twin
+            found = {"place": twin.place, "host": twin.host, "in_use": twin.in_use, "why": twin.told}
             self.notice(Notice(type="journal_copied", at=self._clock.now(), data=found))
 
     def _drain(self) -> None:
@@ -290,6 +277,15 @@ class Record:
     async def wait_events(self, after_seq: int) -> None:
         """Return once a row with a higher seq is committed."""
         while self.last_seq <= after_seq:
+            await self._news.wait()
+
+    async def wait_trouble(self) -> None:
+        """Return once the journal cannot be written; at once while it cannot."""
+        await self._trouble.wait()
+
+    async def wait_mended(self) -> None:
+        """Return once it can be written again; at once while it can."""
+        while self.degraded is not None:
             await self._news.wait()
 
     def _announce(self, rows: Sequence[Recorded]) -> None:

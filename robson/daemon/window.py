@@ -10,29 +10,27 @@ import msgspec
 import trio
 
 from robson.daemon.foresight import foresee_panic
+from robson.daemon.lookout import Lookout
 from robson.daemon.orders import orders_of
 from robson.daemon.planning import read_basis
 from robson.daemon.readings import health_checks, journal_result, price_lines
 from robson.daemon.reasons import Reasons
 from robson.daemon.supervisor import Supervisor
-from robson.daemon.surroundings import Surroundings
-from robson.daemon.views import position_view
-from robson.domain.errors import RuleError
-from robson.domain.position import Position
+from robson.daemon.telling import notifications_check, notify_status, notify_test
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.drawing.subject import chart_of
 from robson.engine.sizing import size
+from robson.notify.notifier import Notifier
 from robson.ports import Commit
-from robson.protocol import PROTOCOL_VERSION, charting, oversight
+from robson.protocol import PROTOCOL_VERSION, charting, oversight, telling
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
-from robson.protocol.operations import Caller, Follower
+from robson.protocol.operations import Caller, Follower, Ticket
 from robson.protocol.panic_results import PanicPreviewResult
 
 _ROWS_AT_ONCE = 64
-_VIEWS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +43,16 @@ class Identity:
     risk_percent: Decimal
 
 
-class Window:
+class Window(Lookout):
     """The reading half of `protocol.operations.Operations`, over one supervisor."""
 
     def __init__(self, supervisor: Supervisor, identity: Identity) -> None:
-        self._supervisor = supervisor
+        super().__init__(supervisor)
         self._identity = identity
         self.followers: set[Follower] = set()
         self._drawing = trio.Lock()
-
-    @property
-    def _around(self) -> Surroundings:
-        return self._supervisor.around
+        # None where no channel is set up.
+        self.notifier: Notifier | None = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -100,6 +96,8 @@ class Window:
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         """Whether it lives and is ready, check by check."""
         checks = health_checks(self._supervisor)
+        if self.notifier is not None:
+            checks["notifications"] = notifications_check(self.notifier)
         return give.HealthResult(live=True, ready=all(check.ok for check in checks.values()), checks=checks)
 
     async def status(self, request: ask.StatusRequest, caller: Caller) -> give.StatusResult:
@@ -167,65 +165,19 @@ class Window:
         record = self._around.record
         return journal_result(record.journal.measure(), writable=record.degraded is None, epoch=record.epoch)
 
+    async def notify_test(
+        self, request: telling.NotifyTestRequest, caller: Caller, ticket: Ticket | None
+    ) -> telling.NotifyTestResult:
+        """One attempt on each channel of notifications."""
+        return await notify_test(self.notifier)
+
+    async def notify_status(self, request: telling.NotifyStatusRequest, caller: Caller) -> telling.NotifyStatusResult:
+        """Every channel of notifications as it is now."""
+        return notify_status(self.notifier)
+
     def price_lines(self) -> Sequence[give.PriceLine]:
         """The newest price of each streamed symbol that has one."""
         return price_lines(self._around)
-
-    async def _views(self, *, closed: bool) -> list[give.PositionView]:
-        """The positions in the order of arming, looked at a few in each turn of the loop; each is whole in itself."""
-        stored: Sequence[str] = self._around.record.journal.position_ids() if closed else ()
-        views: dict[str, give.PositionView] = {}
-        # The living last: who closes meanwhile is known to the journal, and who was armed meanwhile is known here.
-        await self._look([one for one in stored if one not in self._supervisor.lives], views)
-        await self._look(list(self._supervisor.lives), views)
-        if not closed:
-            return [view for view in views.values() if view.state != "Closed"]
-        for position_id in stored:
-            if position_id not in views and (position := self._known(position_id)) is not None:
-                views[position_id] = self._view(position)
-        return sorted(views.values(), key=lambda view: view.armed_at)
-
-    async def _look(self, position_ids: Sequence[str], views: dict[str, give.PositionView]) -> None:
-        for number, position_id in enumerate(position_ids, 1):
-            if (position := self._known(position_id)) is not None:
-                views[position_id] = self._view(position)
-            if number % _VIEWS_AT_ONCE == 0:
-                await trio.lowlevel.checkpoint()
-
-    def _known(self, position_id: str) -> Position | None:
-        life = self._supervisor.lives.get(position_id)
-        if life is not None:
-            return life.position
-        record = self._around.record
-        return record.unwritten(position_id) or record.journal.position(position_id)
-
-    def _find(self, position_id: str) -> Position:
-        position = self._known(position_id)
-        if position is None:
-            raise RuleError(
-                "unknown_position", f"position {position_id[:64]!r} was not found", hint="`status` with all lists them"
-            )
-        return position
-
-    def _view(self, position: Position) -> give.PositionView:
-        life = self._supervisor.lives.get(position.position_id)
-        if life is None:
-            seconds = self._supervisor.vigil.stored_seconds(position.position_id)
-            return position_view(position, self._around, trail=None, detail=None, unprotected_seconds=seconds)
-        return position_view(
-            position,
-            self._around,
-            trail=life.trail,
-            detail=self._doubt(position) or life.trouble or self._supervisor.drift.words(position) or life.detail,
-            unprotected_seconds=self._supervisor.vigil.seconds(position.position_id),
-        )
-
-    def _doubt(self, position: Position) -> str | None:
-        """What is not known about a position's orders, in words."""
-        for intent in self._around.record.intents_of(position.position_id):
-            if intent.status == "in_doubt":
-                return f"its {intent.order.role} order is in doubt: {intent.detail}"
-        return None
 
     async def plan(self, request: ask.PlanRequest, caller: Caller) -> give.PlanResult:
         """What a signal would order; the same arithmetic as the real thing, on the account as it stands.

@@ -106,7 +106,7 @@ class FanOut:
             self._freshness_changed.set()
         quote.interest += 1
         try:
-            async with self._lock(symbol):
+            async with self._locks.setdefault(symbol, trio.Lock()):
                 if symbol not in self._streaming:
                     await self._feed.subscribe(symbol)
                     self._streaming.add(symbol)
@@ -121,7 +121,7 @@ class FanOut:
         if quote.interest:
             return
         with trio.move_on_after(_UNSUBSCRIBE_SECONDS, shield=True):
-            async with self._lock(symbol):
+            async with self._locks.setdefault(symbol, trio.Lock()):
                 if symbol not in self._quotes:
                     # First, because what an interrupted request has done is not known: the next one subscribes again.
                     self._streaming.discard(symbol)
@@ -298,6 +298,3 @@ class FanOut:
             watched = (*quote.attachments, *quote.ahead, *quote.behind)
             assert not watched, f"{quote.symbol} was released with watches attached"
             del self._quotes[quote.symbol]
-
-    def _lock(self, symbol: str) -> trio.Lock:
-        return self._locks.setdefault(symbol, trio.Lock())

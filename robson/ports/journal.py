@@ -70,6 +70,22 @@ class PairRecord(Value):
     judged_trade_id: int = 0
 
 
+class Delivery(Value):
+    """How far a channel of notifications has come.
+
+    Everything before `next_seq` was delivered singly, given up, or is for a digest; digests have covered what is before
+    `digest_from`, the last one at `digest_at`. `pinned` ("digest" or "late", empty for none) names a summary under way
+    and `pinned_to` its last seq, so that after a crash the very same one is sent again.
+    """
+
+    channel: str
+    next_seq: int
+    digest_from: int
+    digest_at: datetime
+    pinned: str = ""
+    pinned_to: int = 0
+
+
 class Twin(Value):
     """Another place at which this journal was opened; two daemons on two copies would look after the same positions.
 
@@ -235,6 +251,12 @@ class Journal(Protocol):
 
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply kept under an idempotency key."""
+
+    def deliveries(self) -> dict[str, Delivery]:
+        """How far each channel of notifications has come, by its name."""
+
+    def note_delivery(self, delivery: Delivery) -> None:
+        """Keep how far a channel has come, cheaply: a killed process loses nothing, a power cut the last of them."""
 
     def close(self) -> None:
         """Checkpoint and close."""

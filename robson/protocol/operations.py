@@ -10,7 +10,7 @@ import msgspec
 from robson.domain.codec import to_wire
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import Value
-from robson.protocol import charting, oversight, oversight_results, panic_results
+from robson.protocol import charting, oversight, oversight_results, panic_results, telling
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.replies import success
@@ -142,6 +142,14 @@ class Operations(Protocol):
         self, request: oversight.UnpauseRequest, caller: Caller, ticket: Ticket | None
     ) -> oversight_results.PauseResult:
         """Take signals again."""
+
+    async def notify_test(
+        self, request: telling.NotifyTestRequest, caller: Caller, ticket: Ticket | None
+    ) -> telling.NotifyTestResult:
+        """Try each channel of notifications once."""
+
+    async def notify_status(self, request: telling.NotifyStatusRequest, caller: Caller) -> telling.NotifyStatusResult:
+        """How far notifications are."""
 
     def price_lines(self) -> Sequence[give.PriceLine]:
         """The newest price of each streamed symbol that has one, by symbol."""

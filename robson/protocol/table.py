@@ -4,7 +4,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from robson.protocol import charting, oversight, oversight_results, panic_results, requests, results
+from robson.protocol import charting, oversight, oversight_results, panic_results, requests, results, telling
 from robson.protocol.requests import Mutation
 from robson.protocol.unions import AnyRequest
 
@@ -158,6 +158,13 @@ _ROWS = (
         right="arm",
     ),
     Command("journal", oversight.JournalRequest, oversight_results.JournalResult, '{"cmd":"journal"}'),
+    Command("notify_test", telling.NotifyTestRequest, telling.NotifyTestResult, '{"cmd":"notify_test"}', right="arm"),
+    Command(
+        "notify_status",
+        telling.NotifyStatusRequest,
+        telling.NotifyStatusResult,
+        '{"cmd":"notify_status"}',
+    ),
     Command(
         "events",
         requests.EventsRequest,

@@ -1,6 +1,6 @@
 """Every request as one type: what changes something, and all."""
 
-from robson.protocol import charting, oversight, requests
+from robson.protocol import charting, oversight, requests, telling
 
 AnyMutation = (
     requests.ArmRequest
@@ -14,6 +14,7 @@ AnyMutation = (
     | requests.ResumeRequest
     | oversight.PauseRequest
     | oversight.UnpauseRequest
+    | telling.NotifyTestRequest
 )
 AnyQuery = (
     requests.HelloRequest
@@ -29,6 +30,7 @@ AnyQuery = (
     | requests.PlanRequest
     | requests.PanicPreviewRequest
     | oversight.JournalRequest
+    | telling.NotifyStatusRequest
     | requests.EventsRequest
 )
 AnyRequest = AnyMutation | AnyQuery | requests.SubscribeRequest

@@ -12,8 +12,8 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
-from robson.ports.journal import Commit, Fill, PriceRow, Recovery, Twin
-from robson.store import archive, epochs, projection, rows, samples, sequence
+from robson.ports.journal import Commit, Delivery, Fill, PriceRow, Recovery, Twin
+from robson.store import archive, deliveries, epochs, projection, rows, samples, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
 from robson.store.folding import correct_table
@@ -191,6 +191,11 @@ class SqliteJournal(Reading):
         """Write price samples cheaply: on disk with the next commit; raises JournalUnwritable."""
         with self._transaction(durable=False) as (connection, _):
             samples.keep(connection, rows_of_prices)
+
+    def note_delivery(self, delivery: Delivery) -> None:
+        """Keep how far a channel has come: on disk with the next commit; raises JournalUnwritable."""
+        with self._transaction(durable=False) as (connection, _):
+            deliveries.write(connection, delivery)
 
     def archive_oldest(self, keep: int) -> "Archiving | None":
         """Copy the oldest events to a file beside the journal; raises StorageError."""

@@ -10,7 +10,7 @@ from robson.domain.samples import Strip, joined
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import ClientOrderId, OrderSide, PositionId
 from robson.engine.evolve import evolve
-from robson.ports.journal import Commit, Fill, Intent, JournalSize, PairRecord, PriceRow, Recovery
+from robson.ports.journal import Commit, Delivery, Fill, Intent, JournalSize, PairRecord, PriceRow, Recovery
 from robson.store import sequence
 from robson.store.rows import json_text
 
@@ -28,6 +28,7 @@ class Contents:
         self.pairs: dict[str, PairRecord] = {}
         self.replies: dict[str, StoredReply] = {}
         self.samples: dict[PositionId, dict[int, Strip]] = {}
+        self.deliveries: dict[str, Delivery] = {}
         self.latched = False
         self.paused = False
 
@@ -216,6 +217,15 @@ class MemoryJournal:
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply kept under an idempotency key."""
         return self._contents.replies.get(key)
+
+    def deliveries(self) -> dict[str, Delivery]:
+        """How far each channel of notifications has come."""
+        return dict(self._contents.deliveries)
+
+    def note_delivery(self, delivery: Delivery) -> None:
+        """Keep how far a channel has come; raises JournalUnwritable."""
+        self._refuse()
+        self._contents.deliveries[delivery.channel] = delivery
 
     def close(self) -> None:
         """Nothing to do."""

@@ -213,6 +213,21 @@ def m008_price_samples(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_deliveries(db: Database) -> None:
+    """Remember how far each channel of notifications has come."""
+    db.conn.execute(
+        """CREATE TABLE deliveries (
+            channel TEXT PRIMARY KEY,
+            next_seq INTEGER NOT NULL,
+            digest_from INTEGER NOT NULL,
+            digest_at TEXT NOT NULL,
+            pinned TEXT NOT NULL CHECK (pinned IN ('', 'digest', 'late')),
+            pinned_to INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

@@ -7,8 +7,8 @@ from robson.domain.position import Position
 from robson.domain.samples import Strip
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
-from robson.ports.journal import Fill, Intent, JournalSize
-from robson.store import archive, backups, epochs, projection, rows, samples
+from robson.ports.journal import Delivery, Fill, Intent, JournalSize
+from robson.store import archive, backups, deliveries, epochs, projection, rows, samples
 from robson.store.database import JournalFile
 from robson.store.folding import Folding
 
@@ -124,6 +124,11 @@ class Reading:
                 "SELECT 1 FROM fills WHERE symbol = ? AND trade_id = ? LIMIT 1", (symbol, trade_id)
             )
             return found.fetchone() is not None
+
+    def deliveries(self) -> dict[str, Delivery]:
+        """How far each channel of notifications has come."""
+        with self._file.read() as connection:
+            return deliveries.read(connection)
 
     def stored_reply(self, key: str) -> StoredReply | None:
         """The reply kept under an idempotency key."""

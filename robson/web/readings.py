@@ -212,6 +212,43 @@ def subscriber_lag(sources: Sources) -> Reading:
     return _one(max((newest + 1 - follower.next_seq for follower in sources.desk.followers), default=0))
 
 
+# --- notifications ---------------------------------------------------------------------------------------------------
+
+
+def _channels(sources: Sources, number: str) -> Reading:
+    """One number of each channel; nothing where none is set up."""
+    notifier = sources.desk.notifier
+    return [] if notifier is None else [((courier.name,), getattr(courier, number)) for courier in notifier.couriers]
+
+
+def notifications(sources: Sources) -> Reading:
+    """By channel."""
+    return _channels(sources, "delivered")
+
+
+def notifications_failed(sources: Sources) -> Reading:
+    """By channel."""
+    return _channels(sources, "failed")
+
+
+def notifications_given_up(sources: Sources) -> Reading:
+    """By channel."""
+    return _channels(sources, "given_up")
+
+
+def notifications_backlog(sources: Sources) -> Reading:
+    """By channel."""
+    return _channels(sources, "backlog")
+
+
+def pings(sources: Sources) -> Reading:
+    """By what became of them; nothing where there are none."""
+    ping = sources.desk.notifier.ping if sources.desk.notifier is not None else None
+    if ping is None:
+        return []
+    return [(("sent",), ping.sent), (("failed",), ping.failed), (("withheld",), ping.withheld)]
+
+
 # --- the exchange ----------------------------------------------------------------------------------------------------
 
 

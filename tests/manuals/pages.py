@@ -10,6 +10,7 @@ import msgspec
 import robson
 from robson import __main__ as program
 from robson.config import PREFIX, Section, Settings
+from robson.notify.settings import NotifySettings
 from robson.protocol.document import document
 from robson.venue.settings import PaperSettings
 from robsonctl.exits import Exit
@@ -19,6 +20,9 @@ from tests.manuals import words
 from tests.manuals.roff import Page
 
 DATE = "2026-11-23"
+
+# Sections that the settings pass on as they are, to who knows them.
+LAZY: dict[str, Any] = {"paper": PaperSettings, "notify": NotifySettings}
 
 
 def pages() -> dict[str, str]:
@@ -101,10 +105,10 @@ def configuration() -> str:
     page.code(*words.CONFIGURATION_EXAMPLE)
     page.section("Keys")
     for field in msgspec.structs.fields(Settings):
-        if not (isinstance(field.type, type) and issubclass(field.type, Section)) and field.name != "paper":
+        if not (isinstance(field.type, type) and issubclass(field.type, Section)) and field.name not in LAZY:
             _key(page, "", field, get_type_hints(Settings)[field.name])
     for field in msgspec.structs.fields(Settings):
-        kind = PaperSettings if field.name == "paper" else field.type
+        kind = LAZY.get(field.name, field.type)
         if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
             continue
         first, *rest = (kind.__doc__ or "").strip().split("\n\n")
@@ -128,7 +132,7 @@ def protocol() -> str:
 def keys() -> Iterator[tuple[str, str]]:
     """Every section and key of robson.toml; the section is empty for those above all sections."""
     for field in msgspec.structs.fields(Settings):
-        kind = PaperSettings if field.name == "paper" else field.type
+        kind = LAZY.get(field.name, field.type)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             yield from ((field.name, key.name) for key in msgspec.structs.fields(kind))
         else:

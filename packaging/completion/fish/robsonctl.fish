@@ -54,7 +54,7 @@ function _shtab_robsonctl_using
   test "$_shtab_robsonctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_robsonctl_commands status show why chart plan events watch arm signal disarm close adjust adopt release panic resume pause unpause health hello ping journal schema version help
+set -g _shtab_robsonctl_commands status show why chart plan events watch arm signal disarm close adjust adopt release panic resume pause unpause health hello ping journal notify schema version help
 set -g _shtab_robsonctl_opts_with_value --capital --color --config --credentials-dir --entry --entry-price --from --id --key --mode --output --param --position --quantity --risk --socket --state-dir --stop --strategy --timeout --watch --width -n -o
 
 complete -c robsonctl -e
@@ -281,6 +281,15 @@ complete -c robsonctl -n '_shtab_robsonctl_using journal' -s o -l output -xka "t
 complete -c robsonctl -n '_shtab_robsonctl_using journal' -l timeout -x -d 'how long to wait for the daemon'
 complete -c robsonctl -n '_shtab_robsonctl_using journal' -l color -xka "auto always never" -d 'auto heeds NO_COLOR and pipes'
 complete -c robsonctl -n '_shtab_robsonctl_using journal' -l watch -x -d 'again every so many seconds (2) until Ctrl-C'
+complete -c robsonctl -n '_shtab_robsonctl_using; and test $_shtab_robsonctl_npos -eq 0' -a notify -d 'Notifications: try every channel once, or see how far each is.'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -s h -l help -d 'show this help message and exit'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -l socket -xka "(_robson_paths)" -d 'the daemon'"'"'s socket (or $ROBSON_SOCKET)'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -l json -d 'the result as the daemon sent it'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -s o -l output -xka "table json jsonl csv" -d 'the form of results (table)'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -l timeout -x -d 'how long to wait for the daemon'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -l color -xka "auto always never" -d 'auto heeds NO_COLOR and pipes'
+complete -c robsonctl -n '_shtab_robsonctl_using notify' -l key -x -d 'idempotency key: the same command is done at most once'
+complete -c robsonctl -n '_shtab_robsonctl_using notify; and test $_shtab_robsonctl_npos -eq 0' -ka "test status" -d 'try every channel, or see how far each is'
 complete -c robsonctl -n '_shtab_robsonctl_using; and test $_shtab_robsonctl_npos -eq 0' -a schema -d 'The JSON Schema (2020-12) of every request line, or of what the daemon sends.'
 complete -c robsonctl -n '_shtab_robsonctl_using schema' -s h -l help -d 'show this help message and exit'
 complete -c robsonctl -n '_shtab_robsonctl_using schema' -l socket -xka "(_robson_paths)" -d 'the daemon'"'"'s socket (or $ROBSON_SOCKET)'
@@ -303,4 +312,4 @@ complete -c robsonctl -n '_shtab_robsonctl_using help' -l json -d 'the result as
 complete -c robsonctl -n '_shtab_robsonctl_using help' -s o -l output -xka "table json jsonl csv" -d 'the form of results (table)'
 complete -c robsonctl -n '_shtab_robsonctl_using help' -l timeout -x -d 'how long to wait for the daemon'
 complete -c robsonctl -n '_shtab_robsonctl_using help' -l color -xka "auto always never" -d 'auto heeds NO_COLOR and pipes'
-complete -c robsonctl -n '_shtab_robsonctl_using help; and test $_shtab_robsonctl_npos -eq 0' -ka "adjust adopt arm chart close disarm events health hello help journal panic pause ping plan release resume schema show signal status unpause version watch why" -d COMMAND
+complete -c robsonctl -n '_shtab_robsonctl_using help; and test $_shtab_robsonctl_npos -eq 0' -ka "adjust adopt arm chart close disarm events health hello help journal notify panic pause ping plan release resume schema show signal status unpause version watch why" -d COMMAND

@@ -1,8 +1,10 @@
 """How much a journal holds, and the two latches that it keeps apart."""
 
+import msgspec
+
 from robson.domain.events import Notice
 from robson.domain.sequence import StoredReply
-from robson.ports.journal import Commit
+from robson.ports.journal import Commit, Delivery, Journal
 from tests.contract.journal.lives import ENTRY, EXIT, NOON, ONE, TWO, armed, fill, intent, life, write
 from tests.contract.journal.shelves import Shelf, now_and_reopened
 
@@ -32,3 +34,12 @@ def test_it_counts_what_it_holds(shelf: Shelf) -> None:
         assert size.events == size.last_seq == len(closed) + 1
         assert (size.positions, size.open_positions) == (2, 1)
         assert (size.orders, size.open_orders, size.fills, size.replies, size.archives) == (2, 1, 2, 1, 0)
+
+
+def test_how_far_a_channel_has_come_is_kept_by_its_name(journal: Journal) -> None:
+    assert journal.deliveries() == {}
+    first = Delivery(channel="ntfy", next_seq=3, digest_from=1, digest_at=NOON)
+    other = Delivery(channel="smtp", next_seq=1, digest_from=1, digest_at=NOON, pinned="late", pinned_to=9)
+    for row in (first, other, msgspec.structs.replace(first, next_seq=4)):
+        journal.note_delivery(row)
+    assert journal.deliveries() == {"ntfy": msgspec.structs.replace(first, next_seq=4), "smtp": other}

@@ -13,7 +13,7 @@ from robson.domain.errors import RuleError
 from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.ports.journal import JournalSize
-from robson.protocol import charting, oversight
+from robson.protocol import charting, oversight, telling
 from robson.protocol import oversight_results as told
 from robson.protocol import requests as ask
 from robson.protocol import results as give
@@ -91,6 +91,16 @@ class FakeOperations:
     async def hello(self, request: ask.HelloRequest, caller: Caller) -> give.HelloResult:
         self._note(request, caller)
         return give.HelloResult(protocol=1, version="0", mode="paper", state="live")
+
+    async def notify_test(
+        self, request: telling.NotifyTestRequest, caller: Caller, ticket: Ticket | None
+    ) -> telling.NotifyTestResult:
+        self._note(request, caller)
+        return telling.NotifyTestResult(channels=())
+
+    async def notify_status(self, request: telling.NotifyStatusRequest, caller: Caller) -> telling.NotifyStatusResult:
+        self._note(request, caller)
+        return telling.NotifyStatusResult(channels=(), ping="off")
 
     async def health(self, request: ask.HealthRequest, caller: Caller) -> give.HealthResult:
         self._note(request, caller)

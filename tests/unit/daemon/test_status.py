@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trio
 
-from robson.daemon.window import _VIEWS_AT_ONCE
+from robson.daemon.lookout import _VIEWS_AT_ONCE
 from robson.protocol import requests as ask
 from robson.protocol import results as give
 from tests.rig import NOBODY, Rig

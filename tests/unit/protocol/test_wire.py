@@ -21,9 +21,9 @@ from robson.protocol.table import COMMANDS
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "PROTOCOL.md"
 COMMAND_NAMES = (
     "hello ping schema help version health status show why chart plan arm signal disarm close adjust adopt release "
-    "panic panic_preview resume pause unpause journal events subscribe"
+    "panic panic_preview resume pause unpause journal notify_test notify_status events subscribe"
 )
-MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume pause unpause"
+MUTATION_NAMES = "arm signal disarm close adjust adopt release panic resume pause unpause notify_test"
 POSITION_FIELDS = """
 position_id symbol side state strategy capital risk_percent quantity entry_price technical_stop stop_distance
 trailing_stop extreme last_price unrealized_pnl realized_pnl fees fees_by_asset interest net_pnl exit_price exit_reason

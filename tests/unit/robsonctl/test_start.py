@@ -22,6 +22,7 @@ OURS = {
     "robsonctl.exits",
     "robsonctl.grid",
     "robsonctl.options",
+    "robsonctl.ranges",
     "robsonctl.output",
     "robsonctl.paint",
     "robsonctl.queries",

@@ -10,7 +10,7 @@ from robsonctl.options import build_parser
 from tests.unit.robsonctl.conftest import Robsonctl
 
 # About robsonctl itself, or about more than the daemon's command of that name.
-ITS_OWN = {"watch", "help", "version"}
+ITS_OWN = {"watch", "help", "version", "notify"}
 
 
 def verbs() -> set[str]:
