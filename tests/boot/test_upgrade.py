@@ -1,0 +1,67 @@
+"""An upgrade while a position is open, and keys that only systemd can read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.boot.robson import SERVICE, Robson
+
+ADDRESS = "127.0.0.1:9000"
+KEY, SECRET = "rehearsal-key-2f91", "rehearsal-secret-77ab"
+LIVE = f"""mode = "live"
+
+[binance]
+rest_url = "http://{ADDRESS}"
+stream_url = "ws://{ADDRESS}"
+ws_api_url = "ws://{ADDRESS}/ws-api/v3"
+"""
+
+
+@pytest.mark.whole
+def test_an_upgrade_restarts_it_and_the_position_is_watched_again(robson: Robson, newer_package: Path) -> None:
+    held, pid = robson.enter(2), robson.pid
+    robson.configure(robson.machine.run("cat", "/etc/robson/robson.toml").stdout + "\n# mine\n")
+    robson.install(newer_package)
+    assert robson.pid not in {0, pid}
+    assert robson.open_positions() == held
+    assert "# mine" in robson.machine.run("cat", "/etc/robson/robson.toml").stdout
+    (told,) = robson.ask("events", "--from", "1")[-1:] or [None]
+    assert told
+    print(f"\nprotected {robson.ask('status')['time_to_protected_seconds']} s after the start of the new one")
+
+
+def test_an_upgrade_leaves_a_stopped_daemon_stopped(robson: Robson, package: Path) -> None:
+    robson.machine.run("systemctl", "stop", SERVICE)
+    (robson.machine.root / "root" / "same.deb").write_bytes(package.read_bytes())
+    robson.machine.sh("apt-get install -y --reinstall --allow-downgrades --no-install-recommends /root/same.deb 2>&1")
+    assert robson.shown("ActiveState") == "inactive"
+
+
+def test_encrypted_keys_reach_the_daemon_and_nobody_else(robson: Robson) -> None:
+    machine = robson.machine
+    folder = "/etc/robson/credentials"
+    machine.sh("systemd-creds setup")
+    for name, secret in (("binance-api-key", KEY), ("binance-api-secret", SECRET)):
+        made = f"systemd-creds encrypt --with-key=host --name={name} - {folder}/{name}.cred"
+        machine.sh(f"printf %s {secret} | {made}")
+    lines = [f"LoadCredentialEncrypted={name}:{folder}/{name}.cred" for name in ("binance-api-key", "binance-api-secret")]
+    state = "StateDirectory=\nStateDirectory=robson-live"
+    drop_in = "\n".join(["[Service]", *lines, state, ""])
+    machine.write("/etc/systemd/system/robson.service.d/live.conf", drop_in)
+    machine.sh(f"systemctl daemon-reload; systemd-run --unit=venue robson emulator --listen {ADDRESS}")
+    robson.configure(LIVE)
+    try:
+        robson.restart()
+        assert robson.ask("hello")["mode"] == "live"
+        machine.until(lambda: robson.ask("health")["checks"]["venue"]["ok"], "the venue to take the key")
+        entries = json.dumps(robson.log())
+        environment = machine.sh(f"tr '\\0' '\\n' </proc/{robson.pid}/environ; tr '\\0' ' ' </proc/{robson.pid}/cmdline")
+        assert KEY not in entries + environment
+        assert SECRET not in entries + environment
+        for user in ("alice", "bob"):
+            assert machine.run("cat", f"{folder}/binance-api-key.cred", user=user, check=False).returncode != 0
+            place = "/run/credentials/robson.service/binance-api-key"
+            assert machine.run("cat", place, user=user, check=False).returncode != 0
+    finally:
+        machine.sh("systemctl stop venue robson", check=False)
