@@ -42,7 +42,7 @@ def debian_package(suite: deb.Suite, arguments: argparse.Namespace, own: Path, o
     target = suite.target(arguments.arch)
     lock = (source.ROOT / "requirements.lock").read_text("utf-8")
     wheels = collect(requirements(), lock, target, BUILD / "wheels" / f"{target.python}-{target.machine}")
-    top = [canonicalize_name(Requirement(line).name) for line in requirements()]
+    top: list[str] = [canonicalize_name(Requirement(line).name) for line in requirements()]
     text = bill(wheels, target, top, epoch)
     package = deb.Package(suite, arguments.arch, arguments.revision, epoch, own, wheels, text)
     deb.build(package, BUILD / "deb" / suite.name, out)

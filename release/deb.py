@@ -103,10 +103,13 @@ def _programs(package: Package, staging: Path) -> None:
 
 def _system(staging: Path) -> None:
     """Units, users, configuration, manual pages and completion."""
-    for unit in sorted((PACKAGING / "systemd").glob("*.*")):
+    units = PACKAGING / "systemd"
+    for unit in sorted(units.glob("robson*")):
         if unit.suffix in {".service", ".socket", ".timer", ".target"}:
             _copy(unit, staging / "usr/lib/systemd/system" / unit.name)
-    _copy(DEBIAN / "sysusers.conf", staging / "usr/lib/sysusers.d/robson.conf")
+    _copy(units / "robson.sysusers", staging / "usr/lib/sysusers.d/robson.conf")
+    _copy(units / "robson-alert", staging / HOME / "robson-alert")
+    _copy(units / "credentials.conf", staging / "usr/share/doc/robson/examples/credentials.conf")
     _copy(DEBIAN / "tmpfiles.conf", staging / "usr/lib/tmpfiles.d/robson.conf")
     _copy(DEBIAN / "robson.toml", staging / "etc/robson/robson.toml")
     for page in sorted((PACKAGING / "man").glob("*.[1-8]")):
@@ -180,7 +183,7 @@ def _modes(staging: Path) -> None:
         if path.is_symlink():
             continue
         inside = path.relative_to(staging).parts
-        runs = inside[:2] == ("usr", "bin") or (inside[0] == "DEBIAN" and path.name in {"postinst", "prerm", "postrm"})
+        runs = inside[:2] == ("usr", "bin") or path.name in {"postinst", "prerm", "postrm", "robson-alert"}
         path.chmod(0o755 if path.is_dir() or runs else 0o644)
 
 

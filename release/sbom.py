@@ -1,16 +1,17 @@
 """The bill of materials of one Debian package, in CycloneDX 1.6."""
 
 import json
-import uuid
 from datetime import UTC, datetime
 from typing import Any
+
+import uuid_utils
 
 from release import source
 from release.licences import licence
 from release.wheels import Target, Wheel
 
 # So that the serial number follows from what is in the bill.
-NAMESPACE = uuid.UUID("6f0e6a52-5f0b-5a86-9f4f-0c1f2a6b7d10")
+NAMESPACE = uuid_utils.UUID("6f0e6a52-5f0b-5a86-9f4f-0c1f2a6b7d10")
 
 
 def bill(wheels: list[Wheel], target: Target, top: list[str], epoch: int) -> str:
@@ -23,7 +24,7 @@ def bill(wheels: list[Wheel], target: Target, top: list[str], epoch: int) -> str
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, f'{own} {target.python} {content}')}",
+        "serialNumber": f"urn:uuid:{uuid_utils.uuid5(NAMESPACE, f'{own} {target.python} {content}')}",
         "version": 1,
         "metadata": {
             "timestamp": at,

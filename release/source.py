@@ -24,9 +24,7 @@ def epoch() -> int:
     told = os.environ.get("SOURCE_DATE_EPOCH", "")
     if told:
         return int(told)
-    asked = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    asked = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
     if asked.returncode or not asked.stdout.strip():
         raise RuntimeError("without git the time of the source has to be in SOURCE_DATE_EPOCH (seconds)")
     return int(asked.stdout)

@@ -104,7 +104,7 @@ def collect(requirements: list[str], lock: str, target: Target, folder: Path) ->
     while waiting:
         new: set[str] = set()
         for wanted in waiting:
-            name = canonicalize_name(wanted.name)
+            name: str = canonicalize_name(wanted.name)
             known = extras.setdefault(name, set())
             if name not in wheels or not wanted.extras <= known:
                 new.add(name)
@@ -115,7 +115,7 @@ def collect(requirements: list[str], lock: str, target: Target, folder: Path) ->
         _download([locked[name] for name in sorted(new - wheels.keys())], target, folder)
         waiting = []
         for name in sorted(new):
-            wheels[name] = wheel = _read(name, locked[name], target, folder)
+            wheel = _read(name, locked[name], target, folder)
             asked = list(asked_by(wheel.about.get_all("Requires-Dist") or [], tuple(extras[name]), target.marks))
             needs = sorted({*wheel.needs, *(canonicalize_name(each.name) for each in asked)})
             wheels[name] = wheel._replace(needs=tuple(needs))

@@ -32,7 +32,9 @@ def sources(suite: str) -> str:
     folder = Path("/etc/apt")
     listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     texts = [path.read_text("utf-8") for path in listed if path.suffix in {".list", ".sources"} and path.is_file()]
-    own = next((line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line), "")
+    own = next(
+        (line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line), ""
+    )
     chosen = [text for text in texts if own and own in text and "debian" in text.lower()]
     if not chosen:
         raise Unavailable("no source of Debian's packages is configured here")
@@ -104,8 +106,7 @@ class Machine:
                 stderr=log,
             )
         self.until(self._find_first, "systemd to start")
-        self.until(lambda: self.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip(), "an answer")
-        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        state = self.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
         assert state == "running", (state, self.run("systemctl", "--failed", "--no-pager", check=False).stdout)
 
     def _find_first(self) -> bool:
@@ -146,6 +147,13 @@ class Machine:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
+    def bring(self, file: Path, folder: str = "packages") -> str:
+        """Copy a file into the machine; gives its path there."""
+        place = self.root / folder / file.name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(file.read_bytes())
+        return f"/{folder}/{file.name}"
+
     def shown(self, unit: str, *names: str) -> dict[str, str]:
         """Properties of a unit."""
         listed = self.run("systemctl", "show", unit, *(f"--property={name}" for name in names)).stdout
@@ -156,7 +164,7 @@ class Machine:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := condition()):
             assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:g} s for {what}"
-            time.sleep(TRY_SECONDS)
+            time.sleep(TRY_SECONDS)  # noqa: TID251  what systemd does can only be looked at
         return found
 
     def files(self) -> set[str]:

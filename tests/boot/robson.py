@@ -38,10 +38,10 @@ class Robson:
 
     def install(self, package: Path) -> str:
         """Install or upgrade; gives what was printed."""
-        (self.machine.root / "root" / package.name).write_bytes(package.read_bytes())
+        place = self.machine.bring(package)
         # A question about a changed configuration would wait for ever.
         keep = "-o Dpkg::Options::=--force-confold"
-        return self.machine.sh(f"apt-get install -y --no-install-recommends {keep} /root/{package.name} 2>&1")
+        return self.machine.sh(f"apt-get install -y --no-install-recommends {keep} {place} 2>&1")
 
     def restart(self) -> None:
         """Start anew, and wait until systemd has heard that it is ready."""

@@ -15,7 +15,7 @@ from tests.end_to_end.daemon import ROOT
 BLOCK = re.compile(r"^### From the package\n.*?```sh\n(.*?)```", re.DOTALL | re.MULTILINE)
 # What time, apt and the machine itself write, whatever is installed.
 PASSING = re.compile(
-    r"^/(var/(log|cache|tmp)|tmp|run|root|home|var/mail|var/spool/mail)(/|$)"
+    r"^/(var/(log|cache|tmp)|tmp|run|root|home|dist|packages|var/mail|var/spool/mail)(/|$)"
     r"|^/var/lib/(dpkg|apt|systemd|dbus)(/|$)"
     r"|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|/__pycache__(/|$)|^/etc/\.pwd\.lock$"
 )
@@ -42,18 +42,16 @@ def test_three_commands_to_a_first_status(bare: Machine, package: Path, suite: s
     lines = commands()
     assert len(lines) == 3
     before = bare.files()
-    place = bare.root / "root" / "dist"
-    place.mkdir()
-    (place / package.name).write_bytes(package.read_bytes())
+    bare.bring(package, "dist")
     printed = ""
     for line in lines:
         # Questions and recommended packages need a person and a network.
         quiet = line.removeprefix("sudo ").replace("apt install", "apt-get install -y --no-install-recommends")
-        printed = bare.sh(f"cd /root; {quiet.replace('deb12', SUITES[suite].mark)}")
+        printed = bare.sh(f"cd /; {quiet.replace('deb12', SUITES[suite].mark)}")
     assert "paper" in printed, printed
     assert bare.shown(SERVICE, "ActiveState")["ActiveState"] == "active"
-    left = removed(bare, before)
-    assert left == {"/etc/robson", "/etc/robson/robson.toml", "/etc/robson/credentials"} | state_of(bare), left
+    settings = {"/etc/robson", *(f"/etc/robson/{name}" for name in ("robson.toml", "alert.d", "credentials"))}
+    assert removed(bare, before) == settings | state_of(bare)
     bare.sh("apt-get purge -y robson 2>&1")
     assert {path for path in bare.files() - before if not PASSING.search(path)} == state_of(bare)
 

@@ -9,6 +9,7 @@ from tests.boot.robson import SERVICE, Robson
 
 ADDRESS = "127.0.0.1:9000"
 KEY, SECRET = "rehearsal-key-2f91", "rehearsal-secret-77ab"
+DROP_INS = "/etc/systemd/system/robson.service.d"
 LIVE = f"""mode = "live"
 
 [binance]
@@ -33,8 +34,8 @@ def test_an_upgrade_restarts_it_and_the_position_is_watched_again(robson: Robson
 
 def test_an_upgrade_leaves_a_stopped_daemon_stopped(robson: Robson, package: Path) -> None:
     robson.machine.run("systemctl", "stop", SERVICE)
-    (robson.machine.root / "root" / "same.deb").write_bytes(package.read_bytes())
-    robson.machine.sh("apt-get install -y --reinstall --allow-downgrades --no-install-recommends /root/same.deb 2>&1")
+    place = robson.machine.bring(package)
+    robson.machine.sh(f"apt-get install -y --reinstall --allow-downgrades --no-install-recommends {place} 2>&1")
     assert robson.shown("ActiveState") == "inactive"
 
 
@@ -45,18 +46,20 @@ def test_encrypted_keys_reach_the_daemon_and_nobody_else(robson: Robson) -> None
     for name, secret in (("binance-api-key", KEY), ("binance-api-secret", SECRET)):
         made = f"systemd-creds encrypt --with-key=host --name={name} - {folder}/{name}.cred"
         machine.sh(f"printf %s {secret} | {made}")
-    lines = [f"LoadCredentialEncrypted={name}:{folder}/{name}.cred" for name in ("binance-api-key", "binance-api-secret")]
-    state = "StateDirectory=\nStateDirectory=robson-live"
-    drop_in = "\n".join(["[Service]", *lines, state, ""])
-    machine.write("/etc/systemd/system/robson.service.d/live.conf", drop_in)
-    machine.sh(f"systemctl daemon-reload; systemd-run --unit=venue robson emulator --listen {ADDRESS}")
+    # The drop-in that the package brings as an example, and a journal of the other mode.
+    machine.sh(f"mkdir -p {DROP_INS}; cp /usr/share/doc/robson/examples/credentials.conf {DROP_INS}")
+    machine.write(f"{DROP_INS}/live.conf", "[Service]\nStateDirectory=\nStateDirectory=robson-live\n")
+    keys, emulator = "/venue", f"robson emulator --listen {ADDRESS} --state-dir /venue"
+    machine.write(f"{keys}/binance-api-key", KEY)
+    machine.write(f"{keys}/binance-api-secret", SECRET)
+    machine.sh(f"systemctl daemon-reload; systemd-run --unit=venue {emulator} --credentials-dir {keys}")
     robson.configure(LIVE)
     try:
         robson.restart()
         assert robson.ask("hello")["mode"] == "live"
         machine.until(lambda: robson.ask("health")["checks"]["venue"]["ok"], "the venue to take the key")
         entries = json.dumps(robson.log())
-        environment = machine.sh(f"tr '\\0' '\\n' </proc/{robson.pid}/environ; tr '\\0' ' ' </proc/{robson.pid}/cmdline")
+        environment = machine.sh(f"cat /proc/{robson.pid}/environ /proc/{robson.pid}/cmdline")
         assert KEY not in entries + environment
         assert SECRET not in entries + environment
         for user in ("alice", "bob"):
