@@ -57,12 +57,8 @@ check: $(STAMP) ## lint, formatting, types and layers
 packages: $(STAMP) ## wheel, sdist and Debian packages in dist/, each made twice and compared (wheels from the network, once)
 	@$(RUN) release $(PACKAGES)
 
-audit: $(STAMP) ## known vulnerabilities in what is locked, and whether the bills are CycloneDX (needs the network)
-	@$(PYTHON) -m venv build/audit
-	@build/audit/bin/python -m pip install -q pip-audit 'cyclonedx-python-lib[json-validation]'
-	@build/audit/bin/python -c 'import glob, sys; from cyclonedx.schema import SchemaVersion; from cyclonedx.validation.json import JsonStrictValidator as V; \
-		faults = [(path, fault) for path in glob.glob("dist/*.cdx.json") if (fault := V(SchemaVersion.V1_6).validate_str(open(path).read()))]; sys.exit(repr(faults) if faults else 0)'
-	build/audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+audit: $(STAMP) ## known vulnerabilities in what is locked, and whether the bills in dist/ are valid (needs the network)
+	@$(RUN) release.audit $(ARGS)
 
 systemd: $(STAMP) ## the package under a real systemd, on Debian 12 and 13 (needs root and mmdebstrap; BOOT=short for CI)
 	@ROBSON_TEST_BOOT=$(BOOT) $(RUN) pytest -q -s tests/boot $(ARGS)

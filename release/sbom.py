@@ -43,7 +43,7 @@ def bill(wheels: list[Wheel], target: Target, top: list[str], epoch: int) -> str
         },
         "components": [_component(wheel, references[wheel.name]) for wheel in wheels],
         "dependencies": [
-            {"ref": own, "dependsOn": sorted(references[name] for name in top if name in references)},
+            {"ref": own, "dependsOn": sorted({references[name] for name in top if name in references})},
             *({"ref": references[w.name], "dependsOn": [references[n] for n in w.needs]} for w in wheels),
         ],
     }

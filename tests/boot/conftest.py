@@ -84,6 +84,7 @@ def installed(fresh: Machine, package: Path) -> Robson:
 def robson(installed: Robson) -> Robson:
     """The daemon, running on plain paper with nothing in the market and no drop-ins."""
     machine = installed.machine
+    machine.sh("systemctl stop robson.socket robson.service")
     machine.sh("rm -rf /etc/systemd/system/robson.service.d && systemctl daemon-reload")
     installed.configure()
     installed.restart()

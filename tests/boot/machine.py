@@ -150,7 +150,7 @@ class Machine:
     def bring(self, file: Path, folder: str = "packages") -> str:
         """Copy a file into the machine; gives its path there."""
         place = self.root / folder / file.name
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(file.read_bytes())
         return f"/{folder}/{file.name}"
 

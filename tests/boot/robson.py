@@ -1,11 +1,13 @@
 """The installed daemon inside a machine: its configuration, its process and its positions."""
 
 import json
+import re
 import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.boot.machine import Machine
+from tests.end_to_end.daemon import ROOT
 
 CONFIGURATION = "/etc/robson/robson.toml"
 SERVICE = "robson.service"
@@ -14,6 +16,16 @@ PLAIN = 'mode = "paper"\n\n[feed]\nsource = "synthetic"\n'
 ARM = ("arm", "BTCUSDT", "long", "--strategy", "immediate", "--param", "stop_percent=9", "--risk", "0.1")
 # Says when, then kills: the clock is the one that systemd's own times are in.
 KILL = "import os, sys, time; print(time.monotonic()); os.kill(int(sys.argv[1]), int(sys.argv[2]))"
+
+
+def documented(section: str) -> list[list[str]]:
+    """The commands of a section of the runbook, block by block, as root types them."""
+    text = (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
+    _, found, rest = text.partition(f"\n### {section}\n")
+    assert found, section
+    body = re.split(r"^##", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", body, re.DOTALL | re.MULTILINE)
+    return [[line.removeprefix("sudo ") for line in block.splitlines()] for block in blocks]
 
 
 class Held(NamedTuple):

@@ -8,11 +8,8 @@ import pytest
 
 from release.deb import SUITES
 from tests.boot.machine import Machine
-from tests.boot.robson import SERVICE, Robson
-from tests.end_to_end.daemon import ROOT
+from tests.boot.robson import SERVICE, Robson, documented
 
-# The runbook's own three commands, with a file's name where it has a pattern.
-BLOCK = re.compile(r"^### From the package\n.*?```sh\n(.*?)```", re.DOTALL | re.MULTILINE)
 # What time, apt and the machine itself write, whatever is installed.
 PASSING = re.compile(
     r"^/(var/(log|cache|tmp)|tmp|run|root|home|dist|packages|var/mail|var/spool/mail)(/|$)"
@@ -32,21 +29,15 @@ def bare(suite: str) -> Iterator[Machine]:
         machine.end()
 
 
-def commands() -> list[str]:
-    found = BLOCK.search((ROOT / "docs" / "RUNBOOK.md").read_text("utf-8"))
-    assert found
-    return found[1].splitlines()
-
-
 def test_three_commands_to_a_first_status(bare: Machine, package: Path, suite: str) -> None:
-    lines = commands()
+    lines = documented("From the package")[0]
     assert len(lines) == 3
     before = bare.files()
     bare.bring(package, "dist")
     printed = ""
     for line in lines:
         # Questions and recommended packages need a person and a network.
-        quiet = line.removeprefix("sudo ").replace("apt install", "apt-get install -y --no-install-recommends")
+        quiet = line.replace("apt install", "apt-get install -y --no-install-recommends")
         printed = bare.sh(f"cd /; {quiet.replace('deb12', SUITES[suite].mark)}")
     assert "paper" in printed, printed
     assert bare.shown(SERVICE, "ActiveState")["ActiveState"] == "active"

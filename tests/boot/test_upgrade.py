@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.robson import SERVICE, Robson
+from tests.boot.machine import Machine
+from tests.boot.robson import PLAIN, SERVICE, Robson, documented
 
 ADDRESS = "127.0.0.1:9000"
 KEY, SECRET = "rehearsal-key-2f91", "rehearsal-secret-77ab"
@@ -43,9 +44,10 @@ def test_encrypted_keys_reach_the_daemon_and_nobody_else(robson: Robson) -> None
     machine = robson.machine
     folder = "/etc/robson/credentials"
     machine.sh("systemd-creds setup")
-    for name, secret in (("binance-api-key", KEY), ("binance-api-secret", SECRET)):
-        made = f"systemd-creds encrypt --with-key=host --name={name} - {folder}/{name}.cred"
-        machine.sh(f"printf %s {secret} | {made}")
+    machine.write("/api-key.txt", KEY)
+    machine.write("/api-secret.txt", SECRET)
+    machine.sh("cd /; " + "; ".join(documented("From the package")[1]))
+    assert not [name for name in ("api-key.txt", "api-secret.txt") if (machine.root / name).exists()]
     # The drop-in that the package brings as an example, and a journal of the other mode.
     machine.sh(f"mkdir -p {DROP_INS}; cp /usr/share/doc/robson/examples/credentials.conf {DROP_INS}")
     machine.write(f"{DROP_INS}/live.conf", "[Service]\nStateDirectory=\nStateDirectory=robson-live\n")
@@ -68,3 +70,25 @@ def test_encrypted_keys_reach_the_daemon_and_nobody_else(robson: Robson) -> None
             assert machine.run("cat", place, user=user, check=False).returncode != 0
     finally:
         machine.sh("systemctl stop venue robson", check=False)
+
+
+@pytest.mark.whole
+def test_a_position_moves_to_another_machine(robson: Robson, package: Path, suite: str) -> None:
+    """With the runbook's commands; on paper the venue's account has to come, too."""
+    held = robson.enter(2)
+    leaving, arriving = documented("Move to another machine")
+    robson.machine.sh("cd /; " + "; ".join(line for line in leaving if not line.startswith("scp ")))
+    assert robson.shown("ActiveState") == "inactive"
+    machine = Machine(suite)
+    try:
+        machine.prepare()
+        machine.boot()
+        other = Robson(machine)
+        other.install(package)
+        other.configure(PLAIN)
+        machine.bring(robson.machine.root / "moving.db", ".")
+        machine.bring(robson.machine.root / "var/lib/robson/paper-account.db", "var/lib/robson")
+        machine.sh("cd /; " + "; ".join(arriving))
+        assert other.open_positions() == held
+    finally:
+        machine.end()
