@@ -10,6 +10,7 @@ from tests.boot.robson import CONFIGURATION, PLAIN, SERVICE, Robson, summary
 SECURITY_MOST = 1.5
 KILLS = 50
 PROTECTED_MOST_SECONDS = 3.0
+ARM_LATER = ("arm", "BTCUSDT", "long", "--strategy", "signal")
 
 
 def test_it_is_exposed_little(robson: Robson) -> None:
@@ -55,12 +56,9 @@ def test_a_member_of_the_group_may_and_others_may_not(robson: Robson) -> None:
 
 def test_the_journal_says_who_asked(robson: Robson) -> None:
     uid = robson.machine.sh("id -u alice").strip()
-    armed = robson.ask(*ARM_LATER, user="alice")["position_id"]
-    entries = [entry for entry in robson.log() if armed in str(entry.get("POSITION_ID", ""))]
-    assert {entry["PEER_UID"] for entry in entries if "PEER_UID" in entry} == {uid}
-
-
-ARM_LATER = ("arm", "BTCUSDT", "long", "--strategy", "signal")
+    robson.ask(*ARM_LATER, user="alice")
+    asked = [entry for entry in robson.log() if entry.get("PEER_UID") == uid]
+    assert [str(entry["MESSAGE"]).split()[:2] for entry in asked] == [["mutation_requested", "cmd=arm"]]
 
 
 def test_only_those_named_may_arm(robson: Robson) -> None:
