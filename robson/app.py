@@ -1,13 +1,13 @@
 """The composition root: opens the adapters and nests the nurseries, closed from the inside out.
 
-services (feed, executor) > positions > doors (control socket, signals)
+services (feed, executor, announcer) > positions > doors (control socket, signals)
 """
 
-import signal
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from socket import socket as Socket  # noqa: N812  beside the socket's path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +16,7 @@ from uuid_utils import uuid4
 
 from robson import __version__
 from robson.config import Settings
-from robson.control.rules import Rules, doors_of
+from robson.control.rules import Rules, doors_of, with_inherited
 from robson.control.server import serve
 from robson.daemon.desk import Desk
 from robson.daemon.listening import listen
@@ -31,6 +31,9 @@ from robson.executor.reach import keep_asking
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
 from robson.ports import Clock, Market, MarketFeed
+from robson.service.checks import LoopDelay, clock_check, disk_check
+from robson.service.host import Host
+from robson.service.signals import heed_signals
 from robson.store.journal import SqliteJournal
 from robson.store.lock import StateLock
 from robson.store.seal import FileSeal, forget_seal
@@ -49,7 +52,7 @@ REACH_SECONDS = 3.0
 _log = structlog.get_logger("robson")
 
 
-async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path) -> None:
+async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Path, host: Host | None = None) -> None:
     """Run the daemon until SIGTERM or SIGINT; open positions stay open in the journal.
 
     Raises StorageError when there is no usable journal, ConfigurationError when the settings cannot be obeyed.
@@ -87,9 +90,8 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
         _log.info(
             "started", version=__version__, mode=settings.mode, feed=feed.source, state=str(state), socket=str(socket)
         )
-        await _serve(
-            supervisor, desk, opened, venue, doors, _reading_door(settings.http.listen, desk, supervisor, opened, state)
-        )
+        reading_door = _reading_door(settings.http.listen, desk, supervisor, opened, state)
+        await _serve(settings, host or Host(), supervisor, desk, opened, venue, doors, reading_door, state)
         supervisor.flush_stops()
         if not supervisor.lives:
             forget_seal(state)
@@ -97,15 +99,26 @@ async def run(settings: Settings, opened: OpenedFeed, *, state: Path, socket: Pa
 
 
 async def _serve(
+    settings: Settings,
+    host: Host,
     supervisor: Supervisor,
     desk: Desk,
     opened: OpenedFeed,
     venue: OpenedVenue,
     openings: list[tuple[Path, Rules]],
     reading_door: Callable[[], Awaitable[None]] | None,
+    state: Path,
 ) -> None:
-    executor = supervisor.around.executor
+    executor, loop_delay = supervisor.around.executor, LoopDelay()
+    announcer = host.announcer(supervisor, desk, opened)
+    reloader = host.reloader(settings, supervisor, desk, opened)
+    checks = supervisor.around.checks
+    if opened.exchange is not None:
+        checks["clock"] = clock_check(opened.exchange.traffic.clock_offset_seconds)
+    checks["disk"], checks["loop"] = disk_check(state), loop_delay.check
     async with trio.open_nursery() as services:
+        services.start_soon(loop_delay.run)
+        services.start_soon(announcer.run)
         if opened.exchange is not None:
             services.start_soon(_keep, opened.exchange)
         if venue.admit is not None:
@@ -117,11 +130,11 @@ async def _serve(
         async with trio.open_nursery() as positions:
             await positions.start(supervisor.run)
             async with trio.open_nursery() as doors:
-                for place, rules in openings:
-                    await doors.start(_open_door, place, rules, desk, supervisor.around)
+                for where, rules in with_inherited(openings, host.sockets):
+                    await doors.start(_open_door, where, rules, desk, supervisor.around)
                 if reading_door is not None:
                     doors.start_soon(reading_door)
-                await doors.start(_until_told, doors.cancel_scope)
+                await doors.start(heed_signals, doors.cancel_scope, announcer, reloader)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()
@@ -160,7 +173,7 @@ async def _keep(client: "Client") -> None:
 
 
 async def _open_door(
-    place: Path,
+    place: Path | Socket,
     rules: Rules,
     desk: Desk,
     around: Surroundings,
@@ -181,17 +194,6 @@ async def _open_door(
         await trio.sleep(DOOR_RETRY_SECONDS)
         with suppress(StorageError):
             await serve(place, desk, around.clock, rules)
-
-
-async def _until_told(
-    doors: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        task_status.started()
-        async for number in signals:
-            _log.info("told_to_stop", signal=signal.Signals(number).name)
-            doors.cancel()
-            return
 
 
 async def _deliver(feed: MarketFeed, market: Market, symbols: Callable[[], Iterable[str]]) -> None:

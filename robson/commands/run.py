@@ -1,8 +1,11 @@
 """Run the daemon: look after positions until told to stop."""
 
 import argparse
+import faulthandler
 import os
+import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +17,7 @@ from robson import app, config, log
 from robson.clock import RunClock
 from robson.domain.errors import ConfigurationError, StorageError
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
+from robson.service.host import Host
 from robson.store.moments import latest_moment
 from robson.venue.instruments import builtin_instrument
 
@@ -48,13 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; 78 when the settings cannot be obeyed, 74 when there is no usable journal."""
     try:
-        settings = _settings(arguments)
+        read = partial(_settings, arguments)
+        settings = read()
         log.configure(settings.log.level)
+        host = _host(read)
         state = config.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
         socket = config.socket_path(arguments.socket, os.environ, settings, state)
         opened = _open_feed(settings, state, _credentials(arguments, settings))
         _create(state)
-        trio.run(partial(app.run, settings, opened, state=state, socket=socket), clock=opened.trio_clock)
+        run = partial(app.run, settings, opened, state=state, socket=socket, host=host)
+        trio.run(run, clock=opened.trio_clock)
     except ConfigurationError as error:
         return _refuse(error, EXIT_CONFIGURATION)
     except StorageError as error:
@@ -66,6 +73,17 @@ def run(arguments: argparse.Namespace) -> int:
         first = _first(matched)
         return _refuse(first, EXIT_CONFIGURATION if isinstance(first, ConfigurationError) else EXIT_STORAGE)
     return 0
+
+
+def _host(read: Callable[[], config.Settings]) -> Host:
+    if not sys.stderr.isatty():
+        # Until somebody listens: a reload during the start is none, and not the end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    host = Host.from_environment(os.environ, read)
+    if host.watchdog_seconds is not None:
+        # Killed for a hung loop, it says where it hung; frames only, no values.
+        faulthandler.enable()
+    return host
 
 
 def _settings(arguments: argparse.Namespace) -> config.Settings:

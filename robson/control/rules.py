@@ -2,15 +2,20 @@
 
 import math
 import pwd
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+
+import structlog
 
 from robson.config import Control
 from robson.domain.errors import ConfigurationError, RuleError
 from robson.protocol.operations import Caller
 from robson.protocol.table import COMMANDS
 from robson.protocol.unions import AnyRequest
+from robson.systemd.activation import CONTROL, READ_ONLY, is_reachable
 
 IDLE_SECONDS = 3600.0
 REQUESTS_PER_SECOND = 500
@@ -18,6 +23,8 @@ REQUESTS_PER_SECOND = 500
 BURST_SECONDS = 4
 _IDLE_SECONDS_MOST = 31_536_000
 _REQUESTS_PER_SECOND_MOST = 1_000_000
+
+_log = structlog.get_logger(__name__)
 
 Uids = frozenset[int] | None
 
@@ -125,6 +132,25 @@ def doors_of(control: Control, place: Path) -> list[tuple[Path, Rules]]:
             raise ConfigurationError(f"[control] read_only_socket was {place}, which is the control socket itself")
         doors.append((Path(control.read_only_socket), replace(rules, read_only=True)))
     return doors
+
+
+def with_inherited(
+    doors: list[tuple[Path, Rules]], inherited: Mapping[str, socket.socket]
+) -> list[tuple[Path | socket.socket, Rules]]:
+    """The doors with sockets that the service manager has opened (`control`, `read-only`) in the place of our own.
+
+    One whose file is gone is not used: no client would find it.
+    """
+    kept = {name: one for name, one in inherited.items() if is_reachable(one)}
+    for name in inherited.keys() - kept.keys():
+        _log.warning("inherited_socket_unreachable", name=name, path=inherited[name].getsockname())
+        inherited[name].close()
+    opened: list[tuple[Path | socket.socket, Rules]] = [
+        (kept.pop(READ_ONLY if rules.read_only else CONTROL, place), rules) for place, rules in doors
+    ]
+    if READ_ONLY in kept:
+        opened.append((kept[READ_ONLY], replace(doors[0][1], read_only=True)))
+    return opened
 
 
 def uids_of(key: str, users: str) -> Uids:

@@ -19,8 +19,9 @@ async def run(life: Life) -> None:
     life.alive = True
     life.on_change(life)
     try:
-        while not isinstance(life.position.state, Closed):
-            await _live(life, life.position.state)
+        with life.pulse.running():
+            while not isinstance(life.position.state, Closed):
+                await _live(life, life.position.state)
     finally:
         life.alive = False
         life.on_change(life)
@@ -31,13 +32,13 @@ async def _live(life: Life, state: State) -> None:
         case Armed():
             await _until_out_of(life, Armed, seek)
         case Entering():
-            await life.out_of(Entering)
+            await _out_of(life, Entering)
         case Active():
             await _guard(life)
         case Exiting():
             await _until_out_of(life, Exiting, leave)
         case Error():
-            await life.out_of(Error)
+            await _out_of(life, Error)
         case Closed():
             pass
         case _ as never:
@@ -47,8 +48,14 @@ async def _live(life: Life, state: State) -> None:
 async def _until_out_of(life: Life, state: type[object], work: Work) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work, life)
-        await life.out_of(state)
+        await _out_of(life, state)
         nursery.cancel_scope.cancel()
+
+
+async def _out_of(life: Life, state: type[object]) -> None:
+    while isinstance(life.position.state, state):
+        life.pulse.beat()
+        await life.news()
 
 
 async def _guard(life: Life) -> None:
@@ -62,6 +69,7 @@ async def _guard(life: Life) -> None:
 
 async def _until_hit(life: Life) -> None:
     while isinstance(life.position.state, Active):
+        life.pulse.beat()
         hit = life.take_hit()
         if hit is not None:
             life.feel(hit)

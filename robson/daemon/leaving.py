@@ -49,7 +49,7 @@ async def leave(life: Life) -> None:
         lost = 0 if executed or not orders else 1
         try:
             async with lane:
-                waits = await _step(life)
+                waits = await _timed_step(life)
         except (VenueError, trio.TooSlowError) as error:
             failures += 1
             pause = backoff_seconds(failures)
@@ -88,6 +88,14 @@ def _exit_so_far(position: Position) -> tuple[int, Decimal]:
     """How many exit orders were decided on, and what they executed (base)."""
     progress = position.exit
     return (len(progress.orders), progress.quantity + progress.returned) if progress is not None else (0, ZERO)
+
+
+async def _timed_step(life: Life) -> bool:
+    life.exit_step_since = life.around.clock.monotonic()
+    try:
+        return await _step(life)
+    finally:
+        life.exit_step_since = None
 
 
 async def _step(life: Life) -> bool:

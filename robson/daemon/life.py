@@ -27,6 +27,7 @@ from robson.engine.trailing import Watch
 from robson.executor.intents import new_intent
 from robson.feed.attachment import Attachment, Replayed
 from robson.ports import Commit, Fill, Intent, PairRecord
+from robson.pulse import Pulse
 
 _log = structlog.get_logger("robson.position")
 
@@ -50,6 +51,9 @@ class Life:
         # When its stop was seen to be hit, on the steady clock, until the order for that goes out.
         self.hit_at: float | None = None
         self.alive = False
+        # Whether its monitor still goes round, and since when (steady, s) it is at one step of its exit.
+        self.pulse = Pulse(self._wake)
+        self.exit_step_since: float | None = None
         # Its own interest in the symbol's prices: a neighbour's ends with the neighbour.
         self.is_subscribed = False
         self.on_change: Callable[[Life], None] = lambda _life: None
@@ -158,6 +162,9 @@ class Life:
     def stir(self) -> None:
         """Wake whoever waits for news of this position."""
         self.on_change(self)
+        self._wake()
+
+    def _wake(self) -> None:
         self._news.set()
         self._news = trio.Event()
 

@@ -40,6 +40,7 @@ def health_checks(supervisor: Supervisor) -> dict[str, give.Check]:
         ),
         "orders": orders_check(around, supervisor.lives),
         "entries": _entries(around.record),
+        **{name: check() for name, check in around.checks.items()},
     }
 
 

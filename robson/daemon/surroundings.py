@@ -26,6 +26,7 @@ from robson.executor.debts import outstanding_principal
 from robson.executor.executor import Executor
 from robson.feed.fanout import FanOut
 from robson.ports import Clock, Venue
+from robson.protocol.results import Check
 
 _log = structlog.get_logger("robson.position")
 
@@ -104,6 +105,8 @@ class Surroundings:
     fills_at_baseline: Counter[str] = field(default_factory=Counter)
     tally: OrderTally = field(default_factory=OrderTally)
     explain: Callable[[PositionId], Awaitable[Verdict]] = _nobody_knows
+    # What else `health` looks at, by name: the composition root knows the machine.
+    checks: dict[str, Callable[[], Check]] = field(default_factory=dict)
 
     async def instrument(self, symbol: str) -> Instrument:
         """The pair's filters as last known; at first raises as the venue does, RuleError when it has no such pair."""

@@ -50,7 +50,7 @@ def position_view(
         trailing_stop=trail.stop if trail else None,
         extreme=trail.extreme if trail else None,
         last_price=last_price,
-        unrealized_pnl=_unrealized(position, last_price),
+        unrealized_pnl=unrealized_pnl(position, last_price),
         realized_pnl=realized,
         fees=fees,
         fees_by_asset=position.fees_by_asset,
@@ -129,7 +129,8 @@ def _realized(position: Position) -> Decimal | None:
     return (out.average - entry.fill_price) * position.side.sign * min(out.quantity, entry.quantity)
 
 
-def _unrealized(position: Position, last_price: Decimal | None) -> Decimal | None:
+def unrealized_pnl(position: Position, last_price: Decimal | None) -> Decimal | None:
+    """What the rest of a holding has gained at a price (quote, gross); None where there is none, or no price."""
     entry = position.entry
     if entry is None or last_price is None or isinstance(position.state, (Closed, Error)):
         return None

@@ -3,7 +3,7 @@
 import platform
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
@@ -59,6 +59,10 @@ class Window:
     def identity(self) -> Identity:
         """What the daemon says of itself."""
         return self._identity
+
+    def set_defaults(self, capital: Decimal, risk_percent: Decimal) -> None:
+        """What arming takes from now on where a request does not say (quote, percent)."""
+        self._identity = replace(self._identity, capital=capital, risk_percent=risk_percent)
 
     def state(self) -> give.DaemonState:
         """recovering until every stop is watched; degraded while a feed, the venue or the journal is out of reach."""

@@ -18,6 +18,7 @@ from robson.executor.news import News
 from robson.executor.reach import Reach
 from robson.executor.resolution import Outcome, Refused, Resolver
 from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
+from robson.pulse import Pulse
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
 REPLY_TIMEOUT_SECONDS = 12.0
@@ -71,6 +72,7 @@ class Executor:
         self.reach = Reach()
         self._news = News()
         self._resolver = Resolver(venue, self.reach, self._news)
+        self.pulse = Pulse(self.wake)
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
@@ -101,13 +103,18 @@ class Executor:
     async def run(self, book: Book) -> None:
         """Work until cancelled; what a cancellation interrupts after its first byte stays `sent` in the journal."""
         async with trio.open_nursery() as nursery:
-            while True:
-                for intent in list(book.open_intents()):
-                    if intent.order.client_order_id not in self._in_hand:
-                        self._in_hand.add(intent.order.client_order_id)
-                        nursery.start_soon(self._carry_out, book, intent)
-                await self._wake.wait()
-                self._wake = trio.Event()
+            with self.pulse.running():
+                await self._take_intents(book, nursery)
+
+    async def _take_intents(self, book: Book, nursery: trio.Nursery) -> None:
+        while True:
+            self.pulse.beat()
+            for intent in list(book.open_intents()):
+                if intent.order.client_order_id not in self._in_hand:
+                    self._in_hand.add(intent.order.client_order_id)
+                    nursery.start_soon(self._carry_out, book, intent)
+            await self._wake.wait()
+            self._wake = trio.Event()
 
     async def _carry_out(self, book: Book, intent: Intent) -> None:
         self._news.expect(intent.order.client_order_id)

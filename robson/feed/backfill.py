@@ -160,7 +160,7 @@ class Backfill:
         """`place` is told of each watch that has caught up, and whether its stop has moved."""
         self._feed = feed
         self._place = place
-        self._forgiving = forgiving
+        self.forgiving = forgiving
         self._waiting: list[tuple[Quote, Attachment]] = []
         self._news = trio.Event()
 
@@ -209,7 +209,7 @@ class Backfill:
         kept = [tick for tick in quote.kept if not missed.seen.covers(tick)]
         # What was kept here is no gap: a fill was learnt late, while prices flowed.
         was_behind = attachment.place == "behind"
-        rerun = Rerun(attachment.watch, forgiving=self._forgiving and was_behind)
+        rerun = Rerun(attachment.watch, forgiving=self.forgiving and was_behind)
         for price in (*missed.prices, *kept):
             rerun.take(price)
         candles = sum(isinstance(price, Candle) for price in missed.prices)

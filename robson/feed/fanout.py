@@ -214,6 +214,11 @@ class FanOut:
         quote = self._quotes.get(symbol)
         return quote is None or quote.is_stale(self._clock.monotonic(), self._stale_after)
 
+    def retune(self, stale_after_seconds: float, on_gap: Literal["exit", "forgive"]) -> None:
+        """Change both while it runs; observations that are in use keep theirs."""
+        self._stale_after, self._backfill.forgiving = stale_after_seconds, on_gap == "forgive"
+        self._freshness_changed.set()
+
     def observation(self, symbol: str, side: Side) -> Observation:
         """A detector's view of a subscribed symbol."""
         return SymbolObservation(self._quotes[symbol], side, self._feed, self._clock, self._stale_after)

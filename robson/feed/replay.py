@@ -15,6 +15,7 @@ from robson.feed.pace import Pace
 from robson.feed.tape import Tape
 from robson.feed.tape_row import TapeRow, to_datetime
 from robson.ports.feed import Market
+from robson.pulse import Pulse
 
 
 class ReplayFeed:
@@ -37,6 +38,8 @@ class ReplayFeed:
         self._first_subscription = trio.Event()
         # When the newest trade of each symbol was delivered, as a clock reading.
         self._delivered_at: dict[str, float] = {}
+        self._news = trio.Event()
+        self.pulse = Pulse(self._nudge)
 
     async def run(self, market: Market) -> None:
         """Deliver ticks until cancelled; raises CorruptTape, naming file and line, after telling the market."""
@@ -45,7 +48,8 @@ class ReplayFeed:
         await self._pace.settle()
         self._pace.begin()
         try:
-            await self._play(market)
+            with self.pulse.running():
+                await self._play(market)
             self._interrupt(market, "the tape has ended")
             self._pace.rest()
             await trio.sleep_forever()
@@ -98,11 +102,16 @@ class ReplayFeed:
             return None
         return history.last.at + timedelta(seconds=trio.current_time() - self._delivered_at[symbol])
 
+    def _nudge(self) -> None:
+        self._news.set()
+
     async def _play(self, market: Market) -> None:
-        never = trio.Event()
         for at_us, tick in self._rows():
             moment = self._pace.moment(at_us - self._starts_at_us)
-            await self._pace.reach(moment, never)
+            while not await self._pace.reach(moment, self._news):
+                self._news = trio.Event()
+                self.pulse.beat()
+            self.pulse.beat()
             symbol = tick.symbol
             history = self._histories.get(symbol)
             if history is None:

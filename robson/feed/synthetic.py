@@ -14,6 +14,7 @@ from robson.feed.history import History
 from robson.feed.pace import Pace
 from robson.feed.walk import Step, Walk, past_minutes
 from robson.ports.feed import Market
+from robson.pulse import Pulse
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
@@ -44,25 +45,34 @@ class SyntheticFeed:
         # The next trade of each symbol; entries of symbols that are no longer delivered are dropped when they are due.
         self._due: list[tuple[float, str]] = []
         self._news = trio.Event()
+        self.pulse = Pulse(self._nudge)
 
     async def run(self, market: Market) -> None:
         """Deliver ticks until cancelled."""
         try:
-            while True:
-                self._news = trio.Event()
-                book = self._next_book()
-                if book is None:
-                    self._pace.rest()
-                    await self._news.wait()
-                elif await self._pace.reach(book.due, self._news):
-                    heapq.heappop(self._due)
-                    tick = book.take()
-                    heapq.heappush(self._due, (book.due, tick.symbol))
-                    if market.observe(tick):
-                        await self._pace.settle()
+            with self.pulse.running():
+                await self._deliver(market)
         finally:
             # Whatever shuts down now still needs time that passes.
             self._pace.rest()
+
+    def _nudge(self) -> None:
+        self._news.set()
+
+    async def _deliver(self, market: Market) -> None:
+        while True:
+            self.pulse.beat()
+            self._news = trio.Event()
+            book = self._next_book()
+            if book is None:
+                self._pace.rest()
+                await self._news.wait()
+            elif await self._pace.reach(book.due, self._news):
+                heapq.heappop(self._due)
+                tick = book.take()
+                heapq.heappush(self._due, (book.due, tick.symbol))
+                if market.observe(tick):
+                    await self._pace.settle()
 
     async def subscribe(self, symbol: str) -> None:
         """Begin to deliver a symbol; raises RuleError when the instrument table does not know it."""

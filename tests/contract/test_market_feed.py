@@ -11,7 +11,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from robson.domain.market import Candle, Tick
+from robson.feed.binance.feed import BinanceFeed
 from robson.feed.opening import OpenedFeed, open_replay, open_synthetic
+from robson.feed.replay import ReplayFeed
+from robson.feed.synthetic import SyntheticFeed
 from robson.ports.feed import MarketFeed
 from tests.exchange import Exchange, feed_of
 from tests.rig import START as RIG_START
@@ -192,3 +195,18 @@ def test_a_source_whose_time_is_earlier_has_nothing_of_later(source: Source) -> 
         assert (given.ticks, given.is_whole) == ((), True)
 
     source.ask(questions)
+
+
+@pytest.mark.parametrize("kind", ["replay", "synthetic", "binance"])
+def test_a_sources_loop_answers_when_it_is_asked_for_a_sign_of_life(kind: str, tmp_path: Path) -> None:
+    async def questions(feed: MarketFeed, ticks: Sequence[Tick]) -> None:
+        assert isinstance(feed, SyntheticFeed | ReplayFeed | BinanceFeed)
+        # A tape that has ended owes nothing: a restart would not mend that.
+        assert feed.pulse.is_running == (kind != "replay")
+        feed.pulse.ask()
+        assert feed.pulse.is_owing == (kind != "replay")
+        if feed.pulse.is_owing:
+            await trio.sleep(1)
+        assert not feed.pulse.is_owing
+
+    Source(kind, tmp_path).ask(questions)

@@ -20,6 +20,7 @@ from robson.feed.binance.streams import Streams
 from robson.feed.binance.watchdog import Watchdog, polled_tick
 from robson.feed.binance.wire import Connect
 from robson.ports.feed import Market
+from robson.pulse import Pulse
 from robson.venue.binance.errors import UNKNOWN_SYMBOL_CODES
 
 CHECK_SECONDS = 3.0
@@ -66,6 +67,16 @@ class BinanceFeed:
         )
         self._market: Market | None = None
         self._delivery: Delivery | None = None
+
+    @property
+    def pulse(self) -> Pulse:
+        """Of the loop that finds silent symbols, polls them and has the stream replaced."""
+        return self._watchdog.pulse
+
+    def set_stale_after(self, seconds: float) -> None:
+        """How long a symbol may be silent from now on (s)."""
+        self._watchdog.stale_after = seconds
+        self._watchdog.look_again()
 
     @property
     def reconnects(self) -> int:

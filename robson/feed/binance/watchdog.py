@@ -14,6 +14,7 @@ from robson.feed.binance.history import History
 from robson.feed.binance.lane import Lane
 from robson.feed.binance.streams import Streams
 from robson.ports.feed import Market
+from robson.pulse import Pulse
 
 # A symbol that stays silent is examined at growing distances.
 EXAMINATIONS_MOST = 5
@@ -41,12 +42,13 @@ class Watchdog:
         self._lanes = lanes
         self._streams = streams
         self._history = history
-        self._stale_after = stale_after_seconds
+        self.stale_after = stale_after_seconds
         self._poll_seconds = poll_seconds
         self._is_book = is_book
         self._news = trio.Event()
         self._down_since: float | None = None
         self._newest_poll = -math.inf
+        self.pulse = Pulse(self.look_again)
 
     def look_again(self) -> None:
         """Something has changed: a symbol was added, or the streams are up or down."""
@@ -54,32 +56,37 @@ class Watchdog:
 
     async def run(self, market: Market, delivery: Delivery) -> None:
         """Watch until cancelled."""
-        next_poll = -math.inf
         async with trio.open_nursery() as nursery:
-            while True:
-                self._news = trio.Event()
-                now = trio.current_time()
-                if self._streams.is_up:
-                    self._down_since = None
-                elif self._down_since is None:
-                    self._down_since = now
-                silent = self._find_silent(now, delivery)
-                is_down = self._down_since is not None and now >= self._down_since + self._poll_seconds
-                polled = list(self._lanes.values()) if is_down else silent
-                if polled and now >= next_poll:
-                    next_poll = now + self._poll_seconds
-                    nursery.start_soon(self._poll, polled, market)
-                for lane in silent:
-                    if now >= lane.examine_at and self._streams.is_up:
-                        lane.examined_at = now
-                        lane.examine_at = now + self._stale_after * 2.0 ** min(lane.examinations, EXAMINATIONS_MOST)
-                        lane.examinations += 1
-                        nursery.start_soon(self._examine, lane)
-                with trio.move_on_at(self._next_look(next_poll if polled else math.inf, now)):
-                    await self._news.wait()
+            with self.pulse.running():
+                await self._look(market, delivery, nursery)
+
+    async def _look(self, market: Market, delivery: Delivery, nursery: trio.Nursery) -> None:
+        next_poll = -math.inf
+        while True:
+            self.pulse.beat()
+            self._news = trio.Event()
+            now = trio.current_time()
+            if self._streams.is_up:
+                self._down_since = None
+            elif self._down_since is None:
+                self._down_since = now
+            silent = self._find_silent(now, delivery)
+            is_down = self._down_since is not None and now >= self._down_since + self._poll_seconds
+            polled = list(self._lanes.values()) if is_down else silent
+            if polled and now >= next_poll:
+                next_poll = now + self._poll_seconds
+                nursery.start_soon(self._poll, polled, market)
+            for lane in silent:
+                if now >= lane.examine_at and self._streams.is_up:
+                    lane.examined_at = now
+                    lane.examine_at = now + self.stale_after * 2.0 ** min(lane.examinations, EXAMINATIONS_MOST)
+                    lane.examinations += 1
+                    nursery.start_soon(self._examine, lane)
+            with trio.move_on_at(self._next_look(next_poll if polled else math.inf, now)):
+                await self._news.wait()
 
     def _find_silent(self, now: float, delivery: Delivery) -> list[Lane]:
-        silent = [lane for lane in self._lanes.values() if now >= lane.event_at + self._stale_after]
+        silent = [lane for lane in self._lanes.values() if now >= lane.event_at + self.stale_after]
         for lane in silent:
             if not lane.is_silent:
                 lane.is_silent = True
@@ -92,7 +99,7 @@ class Watchdog:
         if self._down_since is not None:
             moments.append(self._down_since + self._poll_seconds)
         moments += [
-            lane.examine_at if lane.is_silent else lane.event_at + self._stale_after for lane in self._lanes.values()
+            lane.examine_at if lane.is_silent else lane.event_at + self.stale_after for lane in self._lanes.values()
         ]
         return min((moment for moment in moments if moment > now), default=math.inf)
 
@@ -120,7 +127,7 @@ class Watchdog:
                 price, ask = prices[lane.symbol]
                 if lane.polled not in {None, (price, ask)}:
                     # A price that moves, and not by the stream: there is no need to wait for the next examination.
-                    lane.examine_at = min(lane.examine_at, lane.examined_at + self._stale_after)
+                    lane.examine_at = min(lane.examine_at, lane.examined_at + self.stale_after)
                     self._news.set()
                 lane.polled = (price, ask)
                 market.observe(polled_tick(lane.symbol, price, ask, self._history))

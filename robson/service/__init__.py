@@ -1,0 +1,1 @@
+"""The daemon as a service: what it tells the service manager, the proof that it is alive, and settings read again."""
