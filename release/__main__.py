@@ -44,7 +44,7 @@ def debian_package(suite: deb.Suite, arguments: argparse.Namespace, own: Path, o
     wheels = collect(requirements(), lock, target, BUILD / "wheels" / f"{target.python}-{target.machine}")
     top: list[str] = [canonicalize_name(Requirement(line).name) for line in requirements()]
     text = bill(wheels, target, top, epoch)
-    package = deb.Package(suite, arguments.arch, arguments.revision, epoch, own, wheels, text)
+    package = deb.Package(suite, arguments.arch, arguments.revision, epoch, own, wheels, text, arguments.compression)
     deb.build(package, BUILD / "deb" / suite.name, out)
     (out / package.name).with_suffix(".cdx.json").write_text(text, "utf-8")
     return wheels
@@ -74,6 +74,7 @@ def main() -> int:
     parser.add_argument("--suite", action="append", choices=sorted(deb.SUITES), help="default: all")
     parser.add_argument("--arch", choices=sorted(deb.MACHINES), default="amd64")
     parser.add_argument("--revision", type=int, default=1, help="counts Debian packages of the same version")
+    parser.add_argument("--compression", choices=("xz", "none"), default="xz", help="none is made sooner, for tests")
     parser.add_argument("--once", action="store_true", help="do not build a second time to compare")
     arguments = parser.parse_args()
     make(arguments, arguments.out)

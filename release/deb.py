@@ -41,6 +41,8 @@ class Suite(NamedTuple):
 
 
 SUITES = {suite.name: suite for suite in (Suite("bookworm", "deb12", "3.11", 36), Suite("trixie", "deb13", "3.13", 41))}
+# How many there are would show in what xz makes.
+ONE_THREAD = ("--threads-max=1",)
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -54,6 +56,7 @@ class Package(NamedTuple):
     own: Path
     wheels: list[Wheel]
     bill: str
+    compression: str = "xz"
 
     @property
     def version(self) -> str:
@@ -77,7 +80,7 @@ def build(package: Package, staging: Path, out: Path) -> Path:
     _modes(staging)
     path = out / package.name
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build", str(staging), str(path)],
+        ["dpkg-deb", "--root-owner-group", f"-Z{package.compression}", *ONE_THREAD, "--build", str(staging), str(path)],
         env={**os.environ, "SOURCE_DATE_EPOCH": str(package.epoch)},
         stdout=subprocess.DEVNULL,
         check=True,

@@ -52,8 +52,9 @@ def newer_package(suite: str) -> Path:
 
 def built(suite: str, revision: int) -> Path:
     out = CACHE / "packages" / f"{suite}-{revision}"
-    command = [sys.executable, "-m", "release", "--once", "--suite", suite, "--revision", str(revision)]
-    subprocess.run([*command, "--out", str(out)], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "release", "--once", "--compression", "none", "--suite", suite]
+    command += ["--revision", str(revision), "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     (found,) = out.glob("*.deb")
     return found
 

@@ -159,11 +159,11 @@ class Machine:
         listed = self.run("systemctl", "show", unit, *(f"--property={name}" for name in names)).stdout
         return dict(line.split("=", 1) for line in listed.splitlines())
 
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """Wait until something holds, and give it."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def until(self, condition: Callable[[], Any], what: str, *, patience: float = PATIENCE_SECONDS) -> Any:
+        """Wait until something holds, at most so many seconds, and give it."""
+        deadline = time.monotonic() + patience
         while not (found := condition()):
-            assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:g} s for {what}"
+            assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
             time.sleep(TRY_SECONDS)  # noqa: TID251  what systemd does can only be looked at
         return found
 

@@ -9,6 +9,7 @@ from tests.boot.robson import CONFIGURATION, PLAIN, SERVICE, Robson, summary
 
 SECURITY_MOST = 1.5
 KILLS = 50
+ALERT = "robson-alert@robson.service"
 PROTECTED_MOST_SECONDS = 3.0
 ARM_LATER = ("arm", "BTCUSDT", "long", "--strategy", "signal")
 
@@ -141,13 +142,27 @@ def test_a_wrong_configuration_is_not_tried_again(robson: Robson) -> None:
     assert any("papre" in str(entry["MESSAGE"]) for entry in robson.log("--since", "-1min"))
 
 
-def test_a_crash_starts_the_alert(robson: Robson) -> None:
-    alert = "robson-alert@robson.service.service"
-    before = robson.machine.shown(alert, "ExecMainStartTimestampMonotonic")
+def alerts(robson: Robson) -> str:
+    """When the alert was last started."""
+    return robson.machine.shown(ALERT, "ExecMainStartTimestampMonotonic")["ExecMainStartTimestampMonotonic"]
+
+
+def test_a_failure_that_ends_the_restarts_starts_the_alert(robson: Robson) -> None:
+    before = alerts(robson)
+    robson.configure('mode = "papre"\n')
+    robson.machine.run("systemctl", "restart", SERVICE, check=False)
+    robson.machine.until(lambda: alerts(robson) != before, "the alert to be started")
+    said = robson.machine.run("journalctl", "--unit", ALERT, "--output", "cat", "--no-pager").stdout
+    assert "has failed" in said
+
+
+def test_a_crash_starts_the_alert(robson: Robson, request: pytest.FixtureRequest, suite: str) -> None:
+    if suite == "bookworm":
+        why = "systemd before 254 starts OnFailure= only once restarts have ended"
+        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
+    before = alerts(robson)
     robson.ready_after(robson.kill(signal.SIGSEGV))
-    robson.machine.until(
-        lambda: robson.machine.shown(alert, "ExecMainStartTimestampMonotonic") != before, "the alert to be started"
-    )
+    robson.machine.until(lambda: alerts(robson) != before, "the alert to be started", patience=10)
 
 
 @pytest.mark.whole
