@@ -61,7 +61,7 @@ audit: $(STAMP) ## known vulnerabilities in what is locked, and whether the bill
 	@$(RUN) release.audit $(ARGS)
 
 systemd: $(STAMP) ## the package under a real systemd, on Debian 12 and 13 (needs root and mmdebstrap; BOOT=short for CI)
-	@ROBSON_TEST_BOOT=$(BOOT) $(RUN) pytest -q -s tests/boot $(ARGS)
+	@ROBSON_TEST_BOOT=$(BOOT) $(RUN) pytest -q -s -o faulthandler_timeout=1200 tests/boot $(ARGS)
 
 lock: ## refresh requirements.lock (needs the network; UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m venv build/lock

@@ -4,7 +4,8 @@
 set -euo pipefail
 export root=$1 name=$2
 echo $$ >"$3/cgroup.procs"
-exec unshare --pid --fork --mount --uts --ipc --net --cgroup --kill-child bash -euc '
+# Whoever started it may be killed: then it ends, too.
+exec setpriv --pdeathsig KILL unshare --pid --fork --mount --uts --ipc --net --cgroup --kill-child bash -euc '
 hostname "$name"
 mount --make-rprivate /
 mount --bind "$root" "$root"
