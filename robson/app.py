@@ -118,7 +118,6 @@ async def _serve(
     checks["disk"], checks["loop"] = disk_check(state), loop_delay.check
     async with trio.open_nursery() as services:
         services.start_soon(loop_delay.run)
-        services.start_soon(announcer.run)
         if opened.exchange is not None:
             services.start_soon(_keep, opened.exchange)
         if venue.admit is not None:
@@ -135,6 +134,8 @@ async def _serve(
                 if reading_door is not None:
                     doors.start_soon(reading_door)
                 await doors.start(heed_signals, doors.cancel_scope, announcer, reloader)
+                # Ready is who can be talked to, and told to reload.
+                services.start_soon(announcer.run)
             positions.cancel_scope.cancel()
         with trio.move_on_after(LAST_ORDERS_SECONDS):
             await executor.wait_idle()

@@ -26,6 +26,8 @@ class Proof:
     def take(self) -> Sequence[str]:
         """What has not answered since the last call, in words, nothing if all is well; and ask everybody again."""
         hung = [name for name, pulse in self._asked if pulse.is_owing]
+        if not self._supervisor.around.executor.pulse.is_running:
+            hung.append("the executor, which is gone")
         hung += self._without_monitor()
         hung += self._stuck_exits()
         self._asked = list(self._loops())

@@ -72,6 +72,13 @@ CATALOGUE: tuple[Metric, ...] = (
         "How late the event loop runs a task that is due, sampled twice a second",
         readings.loop_delay,
     ),
+    Metric(
+        "robson_log_records_dropped_total",
+        "counter",
+        (),
+        "Log records that nobody took: the journal's socket was full, or the stream could not be written",
+        readings.log_dropped,
+    ),
     Metric("robson_positions", "gauge", ("state",), "Positions that are not Closed, by state", readings.positions),
     Metric(
         "robson_unprotected_positions",

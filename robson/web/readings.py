@@ -7,6 +7,7 @@ from contextlib import suppress
 from robson.daemon.doubts import failing, in_doubt
 from robson.daemon.readings import health_checks
 from robson.domain.values import Role
+from robson.log import dropped_records
 from robson.metrics import Distribution
 from robson.protocol.results import DaemonState
 from robson.web.sources import Sources
@@ -72,6 +73,11 @@ def epoch(sources: Sources) -> Reading:
 def loop_delay(sources: Sources) -> Reading:
     """As the door's own task has noted it."""
     return _one(sources.loop_delay)
+
+
+def log_dropped(_sources: Sources) -> Reading:
+    """Of this process."""
+    return _one(dropped_records())
 
 
 # --- positions and orders --------------------------------------------------------------------------------------------

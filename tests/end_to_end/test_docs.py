@@ -39,7 +39,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAME = re.compile(r"(?<![/\w.-])robson(?:\.[A-Za-z_]\w*)+")
 # File names, the entry-point group, and the section of a log.
-NOT_NAMES = {"robson.db", "robson.sock", "robson.lock", "robson.toml", "robson.detectors"}
+NOT_NAMES = {
+    "robson.db",
+    "robson.sock",
+    "robson.lock",
+    "robson.toml",
+    "robson.detectors",
+    "robson.socket",
+    "robson.sysusers",
+}
 
 
 class Step(NamedTuple):

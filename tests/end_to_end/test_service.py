@@ -38,7 +38,8 @@ import os, socket, sys
 listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 listening.bind(sys.argv[1])
 listening.listen()
-os.dup2(listening.fileno(), 3, inheritable=True)
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="control")
 os.execv(sys.argv[2], sys.argv[2:])
 """
@@ -111,8 +112,8 @@ def test_ready_comes_after_the_recovery_and_signs_of_life_go_on(tmp_path: Path, 
         for _ in range(5):
             manager.wait_for("WATCHDOG=1")
         assert daemon.stop() == 0
-        manager.wait_for("STOPPING=1")
         manager.wait_for("STATUS=", containing="1 positions stay open")
+        assert "STOPPING=1" in manager.heard
         assert daemon.start().position(position_id)["state"] == "Active", "the end closes nothing"
 
 

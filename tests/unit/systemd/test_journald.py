@@ -105,7 +105,7 @@ def test_without_such_memory_it_is_cut_and_says_so(
     def refuse(*_: object) -> int:
         raise OSError("not here")
 
-    monkeypatch.setattr(journald.os, "memfd_create", refuse)
+    monkeypatch.setattr(os, "memfd_create", refuse)
     sender.send({"event": "large", "level": "info", "reply": "x" * 2_000_000})
     fields = decoded(journal.recv(1 << 20))
     assert len(fields["ROBSON_REPLY"]) == journald.CUT_BYTES
