@@ -4,6 +4,10 @@ PYTHON ?= python3
 ARGS ?=
 # Which clients make witnesses runs, by name; --required: none is passed over for want of a network.
 WITNESSES ?=
+# How much of the checks make systemd runs: whole, or short.
+BOOT ?= whole
+# Arguments of python -m release: make packages PACKAGES="--suite bookworm --arch arm64"
+PACKAGES ?=
 # How many lives make soak simulates.
 LIVES ?= 50000
 
@@ -16,7 +20,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm manuals check lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm manuals check packages audit systemd lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +65,15 @@ check: $(STAMP) ## lint, formatting, types and layers
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(VENV)/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+
+packages: $(STAMP) ## wheel, sdist and Debian packages in dist/, each made twice and compared (wheels from the network, once)
+	@PYTHONPATH=packaging $(RUN) release $(PACKAGES)
+
+audit: $(STAMP) ## known vulnerabilities in what is locked, and whether the bills in dist/ are valid (needs the network)
+	@PYTHONPATH=packaging $(RUN) release.audit $(ARGS)
+
+systemd: $(STAMP) ## the package under a real systemd, on Debian 12 and 13 (needs root and mmdebstrap; BOOT=short for CI)
+	@ROBSON_TEST_BOOT=$(BOOT) $(RUN) pytest -q -s -o faulthandler_timeout=1200 tests/boot $(ARGS)
 
 lock: ## refresh the locks (needs the network; UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m venv build/lock

@@ -142,7 +142,7 @@ class Faults:
     def randomise(self, chance: Chance | None) -> None:
         """Draw faults from a seed from now on, or (None) no more."""
         self._chance = chance
-        self._random = Random(chance.seed if chance is not None else 0)  # noqa: S311
+        self._random = Random(chance.seed if chance is not None else 0)  # noqa: S311  repeatable, not secret
 
     def clear(self, name: str | None = None) -> None:
         """Disarm one fault, or all of them and the random ones."""

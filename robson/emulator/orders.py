@@ -135,7 +135,7 @@ def _put(exchange: Exchange, symbol: str, ticket: OrderTicket, kind: Answer, pla
 def _placing(exchange: Exchange, ticket: OrderTicket, plan: Plan) -> Callable[[Pair, PairRules, int], Change]:
     def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
         # Drawn from the order's own id, so that a venue that was restarted goes on with the same book.
-        source = Random(f"{exchange.seed}/{pair.symbol}/{pair.next_order_id}")  # noqa: S311
+        source = Random(f"{exchange.seed}/{pair.symbol}/{pair.next_order_id}")  # noqa: S311  repeatable, not secret
         offered = _offered(ticket, rules.instrument, plan.get("partial"))
         levels = book(exchange.settings, rules.instrument, ticket.side, offered, pair.priced(), source)
         return place(pair, rules, ticket, levels, now_ms, repays="repay_fails" not in plan)

@@ -17,10 +17,10 @@ from robson.venue.binance.secret import Secret
 Treatment = Literal["on", "silent", "off"]
 
 NTFY_TOKEN = "notify-ntfy-token"  # noqa: S105  the name of a file, as are the others
-TELEGRAM_TOKEN = "notify-telegram-token"  # noqa: S105
+TELEGRAM_TOKEN = "notify-telegram-token"  # noqa: S105  a file name
 WEBHOOK_KEY = "notify-webhook-key"
 WEBHOOK_URL = "notify-webhook-url"
-SMTP_PASSWORD = "notify-smtp-password"  # noqa: S105
+SMTP_PASSWORD = "notify-smtp-password"  # noqa: S105  a file name
 PING_URL = "notify-ping-url"
 
 BY_REASON = frozenset({"exit_triggered", "position_closed"})

@@ -130,7 +130,7 @@ class AccountFile:
         """Trades of the pair that meet every given condition, oldest first."""
         conditions = {"symbol = ?": symbol, "order_id = ?": order_id, "trade_id >= ?": from_id, "at_ms >= ?": since_ms}
         given = {condition: value for condition, value in conditions.items() if value is not None}
-        sql = f"SELECT record FROM trades WHERE {' AND '.join(given)} ORDER BY trade_id"  # noqa: S608
+        sql = f"SELECT record FROM trades WHERE {' AND '.join(given)} ORDER BY trade_id"  # noqa: S608  conditions are constants
         return [decode(record, Execution) for (record,) in self._select(sql, *given.values())]
 
     def interest(self, symbol: str, *, since_ms: int = 0) -> Sequence[InterestRecord]:

@@ -56,7 +56,7 @@ class PaperVenue:
         self._prices = prices
         self._settings = settings
         self._seed = seed
-        self._delays = Random(seed)  # noqa: S311
+        self._delays = Random(seed)  # noqa: S311  repeatable, not secret
         self._accounts = Accounts(file, clock=clock, prices=prices, rules=self._rules, collateral=settings.collateral)
 
     @classmethod
@@ -237,7 +237,7 @@ class PaperVenue:
 
         def step(pair: Pair, rules: PairRules, now_ms: int) -> Change:
             # Drawn from the order's own id, so that a venue that was restarted goes on with the same book.
-            source = Random(f"{self._seed}/{pair.symbol}/{pair.next_order_id}")  # noqa: S311
+            source = Random(f"{self._seed}/{pair.symbol}/{pair.next_order_id}")  # noqa: S311  repeatable, not secret
             levels = book(self._settings, rules.instrument, ticket.side, ticket.quantity, pair.priced(), source)
             return place(pair, rules, ticket, levels, now_ms)
 

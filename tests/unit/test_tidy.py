@@ -83,7 +83,7 @@ def test_modules_were_found() -> None:
 def test_every_module_opens_with_a_docstring_of_one_sentence() -> None:
     """What needs more room may follow after a blank line; the first paragraph is the one sentence."""
     wrong = []
-    for path in [*MODULES, *(ROOT / "tests").rglob("*.py")]:
+    for path in [*MODULES, *(ROOT / "packaging").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         sentence = (ast.get_docstring(tree(path)) or "").partition("\n\n")[0]
         if not sentence.endswith((".", ":")) or re.search(r"[.!?]\s+[A-Z]", sentence):
             wrong.append(f"{name(path)} {sentence!r}")
@@ -122,6 +122,12 @@ def test_empty_words_are_seen_in_either_spelling() -> None:
 
     assert all(map(empty, ("OrderHandler", "json_utils", "FeedInfo", "HTTPManager")))
     assert not any(map(empty, ("Database", "utility", "metadata", "Information")))
+
+
+def test_every_exception_from_a_rule_of_security_has_its_reason() -> None:
+    bare = re.compile(r"# noqa: [A-Z0-9, ]*\bS\d+[A-Z0-9, ]*$")
+    lines = ((path, line) for path in MODULES for line in path.read_text("utf-8").splitlines())
+    assert not [f"{name(path)} {line.strip()}" for path, line in lines if bare.search(line)]
 
 
 def test_robsonctl_imports_the_protocol_the_domain_and_the_drawing_only() -> None:

@@ -37,9 +37,9 @@ class Campaign:
         self._kills = kills
         self._progress = progress
         # Two dice: the moments of the kills do not depend on how far the operator gets between them.
-        self._chance = Random(f"{seed}/aims")  # noqa: S311
+        self._chance = Random(f"{seed}/aims")  # noqa: S311  repeatable, not secret
         self._promises = Promises()
-        hands = Random(f"{seed}/operator")  # noqa: S311
+        hands = Random(f"{seed}/operator")  # noqa: S311  repeatable, not secret
         self._operator = Operator(subject.places.socket, habits, hands, self._promises)
         self._reader = Reader(subject.places.state, account)
         self._start_seconds = 1.0

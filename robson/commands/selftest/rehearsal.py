@@ -56,7 +56,7 @@ class Rehearsal(Campaign):
         super().__init__(subject, emulator.account, LIVE, seed, kills, progress)
         self._emulator = emulator
         self._lives = lives
-        self._market = Random(f"{seed}/market")  # noqa: S311
+        self._market = Random(f"{seed}/market")  # noqa: S311  repeatable, not secret
         # Numbers of the kills before which the emulator is killed; more than one where they are fewer.
         self._strikes = Counter(number * kills // venue_kills for number in range(venue_kills))
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlite_utils import Database, Migrations
 
+from robson.domain.errors import StorageError
 from robson.domain.events import Notice
 from robson.domain.position import Closed, Position
 from robson.domain.values import PositionId
 from robson.engine.evolve import fold
 from robson.ports.journal import Commit, PairRecord
 from robson.store import SqliteJournal
-from robson.store.migrations import known_names
+from robson.store.migrations import known_names, migrations
 from tests.contract.journal.lives import ENTRY, NOON, ONE, TWO, armed, entry_facts, fill, intent, life, write
 
 Open = Callable[..., SqliteJournal]
@@ -51,7 +53,7 @@ def released(request: pytest.FixtureRequest, path: Path) -> Path:
 
 def test_every_schema_but_the_newest_was_frozen() -> None:
     assert [f"{name[:4]}" for name in known_names()][: len(RELEASED)] == RELEASED
-    assert len(RELEASED) >= 3
+    assert len(RELEASED) >= 7
 
 
 def test_it_ends_with_the_schema_of_a_new_one(released: Path, open_journal: Open, tmp_path: Path) -> None:
@@ -90,3 +92,21 @@ def test_a_closed_position_as_it_was_stored_is_still_understood(released: Path, 
         connection.execute("DELETE FROM events WHERE position_id = 'one'")
         connection.commit()
     assert open_journal(released).position(ONE) == as_released()
+
+
+def test_a_step_that_fails_leaves_the_journal_as_it_was(
+    released: Path, open_journal: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version from before the upgrade still opens it."""
+
+    def fails(db: Database) -> None:
+        db.conn.execute("CREATE TABLE half (one INTEGER) STRICT")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    before = schema(released)
+    later = Migrations("robson")
+    later(name="m999_half")(fails)
+    monkeypatch.setattr(migrations, "_migrations", [*migrations._migrations, *later._migrations])
+    with pytest.raises(StorageError, match="disk I/O error"):
+        open_journal(released)
+    assert schema(released) == before
