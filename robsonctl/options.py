@@ -13,7 +13,8 @@ from robsonctl.session import Session
 Run = Callable[[Session], int]
 
 _EPILOGUE = """\
-Without a command, JSON lines on standard input are answered with JSON lines: robsonctl < commands.jsonl
+Without a command, a terminal gets the interactive shell; JSON lines on standard input are answered with JSON lines:
+robsonctl < commands.jsonl
 exit codes: 0 ok, 1 refused, 2 usage, 3 not found, 4 not confirmed, 5 partly done, 64 confirmation needed but no
 terminal, 69 daemon unreachable, 75 outcome unknown, 130 interrupted
 """
@@ -30,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"robsonctl {robson.__version__}")
+    parser.add_argument(
+        "-c", dest="listed", metavar="COMMANDS", help="obey these, with `;` between; the exit code of the first failure"
+    )
     parser.set_defaults(run=None)
     verbs = parser.add_subparsers(title="commands", metavar="command", dest="command")
     _add_positions(verbs)
