@@ -13,8 +13,10 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.input import create_input
-from prompt_toolkit.output import create_output
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.styles import BaseStyle, DynamicStyle
+from prompt_toolkit.utils import is_dumb_terminal
 
 import robson
 from robson.protocol.results import EventLine
@@ -38,7 +40,8 @@ from robsonctl.shell.toolbar import toolbar
 def converse(options: argparse.Namespace) -> int:
     """Hold the conversation until the person leaves; the options hold for every command in it."""
     stdout = real_stdout()
-    with create_app_session(input=create_input(sys.__stdin__), output=create_output(stdout)):
+    output: Output = PlainTextOutput(stdout) if is_dumb_terminal() else create_output(stdout)
+    with create_app_session(input=create_input(sys.__stdin__), output=output):
         return asyncio.run(Conversation(options).run())
 
 
@@ -99,7 +102,8 @@ class Conversation:
 
     async def _greet(self) -> None:
         words = f"robsonctl {robson.__version__}: `help` tells the commands, Tab completes, Ctrl-D leaves."
-        await self.terminal.write("\n".join(filter(None, (words, self._complaint))))
+        text = "\n".join(filter(None, (words, self._complaint)))
+        await self.terminal.write(folded(text, self.terminal.columns()))
 
     async def _read_on(self) -> None:
         while not self._leaving:

@@ -47,8 +47,9 @@ def offers(grammar: Grammar, picture: Picture, words: Sequence[str], unfinished:
     wanted = unfinished.lower()
     every = list(found)
     begun = [offer for offer in every if _begins(offer, wanted)]
-    within = [offer for offer in every if wanted and offer not in begun and _scattered(wanted, offer.text.lower())]
-    return begun + (within if not wanted.startswith("-") else [])
+    if begun or not wanted or wanted.startswith("-"):
+        return begun
+    return [offer for offer in every if _scattered(wanted, offer.text.lower())]
 
 
 def _begins(offer: Offer, wanted: str) -> bool:
@@ -95,7 +96,7 @@ def _of_command(grammar: Grammar, picture: Picture, words: Sequence[str], unfini
     arguments = grammar.arguments(name)
     if place < len(arguments):
         yield from _values(picture, name, arguments[place], rest)
-    if place >= sum(1 for action in arguments if action.nargs is None):
+    if not unfinished and place >= sum(1 for action in arguments if action.nargs is None):
         yield from _spellings(options, rest)
 
 

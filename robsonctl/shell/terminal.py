@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.utils import is_dumb_terminal
 
 from robsonctl.shell.harmless import harmless, width
 
@@ -24,7 +25,7 @@ class Terminal:
     def __init__(self, stdout: TextIO, environment: Mapping[str, str]) -> None:
         self._stdout = stdout
         self._environment = environment
-        self.dumb = environment.get("TERM", "") in {"", "dumb", "unknown"}
+        self.dumb = is_dumb_terminal(environment.get("TERM", ""))
         self._news: list[str] = []
         self._dropped = 0
         self._holders = 0
