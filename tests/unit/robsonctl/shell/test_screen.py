@@ -178,10 +178,20 @@ def test_where_the_history_is() -> None:
 @pytest.mark.parametrize(
     ("upright", "columns", "expected"),
     [
-        ("auto", 200, ["paper  live", "BTCUSDT 95010.1 (0.2s)", "POSITION SYMBOL"]),
-        ("off", 30, ["paper  live", "BTCUSDT 95010.1 (0.2s)", "POSITION SYMBOL"]),
-        ("auto", 40, ["paper  live", "BTCUSDT 95010.1 (0.2s)", "─ p-1 ───", "BTCUSDT long Active quantity 0.5", "entry 95000 PnL ▲ +5.00"]),
-        ("on", 200, ["paper  live", "BTCUSDT 95010.1 (0.2s)", "─ p-1 ───", "position_id p-1"]),
+        ("auto", 200, ["paper live", "BTCUSDT 95010.1 (0.2s)", "POSITION SYMBOL"]),
+        ("off", 30, ["paper live", "BTCUSDT 95010.1 (0.2s)", "POSITION SYMBOL"]),
+        (
+            "auto",
+            40,
+            [
+                "paper live",
+                "BTCUSDT 95010.1 (0.2s)",
+                "─ p-1 ───",
+                "BTCUSDT long Active quantity 0.5",
+                "entry 95000 PnL ▲ +5.00",
+            ],
+        ),
+        ("on", 200, ["paper live", "BTCUSDT 95010.1 (0.2s)", "─ p-1 ───", "position_id p-1"]),
     ],
 )
 def test_tables_are_turned_where_they_do_not_fit(
