@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Our own colours are the only sequences that pass: a colour can neither move the cursor nor ask the terminal anything.
-_COLOUR = re.compile(r"(\x1b\[[0-9;]{0,8}m)")
+# Our own colours are the only sequences that pass: none of them hides text, moves the cursor or asks the terminal.
+_COLOUR = re.compile(r"(\x1b\[(?:[012]|3[1-7]|9[1-7]|1;4[1-6])?m)")
+_PLAIN = "\x1b[0m"
 # Controls, formats (that turn the direction of writing, or have no width), surrogates, and the separators of lines.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -14,9 +15,10 @@ def harmless(text: str) -> str:
     """The text with everything that a terminal would obey shown as an escape; line feeds, tabs and colours stay."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        part if number % 2 else "".join(map(_shown, part)) for number, part in enumerate(_COLOUR.split(text))
-    )
+    parts = _COLOUR.split(text)
+    shown = "".join(part if number % 2 else "".join(map(_shown, part)) for number, part in enumerate(parts))
+    # A colour that was left on would be that of all that follows.
+    return shown + _PLAIN if len(parts) > 1 and not shown.endswith(_PLAIN) else shown
 
 
 def bare(text: str) -> str:

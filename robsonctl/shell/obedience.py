@@ -145,11 +145,9 @@ class Obedience:
         if getattr(options, "key", "") is None:
             # Known here, so that the same change can be asked for again.
             options.key = os.urandom(16).hex()
-        voice = Voice(self._streamed() if getattr(options, "follow", False) else None)
-        action, interrupt = self._prepared(options)
-        end = await self._attendance.attend(action, interrupt, voice, words)
+        end, text = await self._attended(options, words)
         self._shell.link.hurry()
-        if text := voice.taken().rstrip("\n"):
+        if text:
             await self._shell.terminal.show(_without_program(text) if options.form == "table" else text)
         if isinstance(end, Ended):
             if end.code == "outcome_unknown":
@@ -161,6 +159,21 @@ class Obedience:
         if end:
             # It has said itself what is wrong; the rest of the line is not obeyed.
             raise Ended(Exit(end), "")
+
+    async def _attended(self, options: argparse.Namespace, words: str) -> tuple[int | Ended, str]:
+        """How the command ended, and what it wrote."""
+        follow = bool(getattr(options, "follow", False))
+        voice = Voice(self._streamed() if follow else None)
+        action, interrupt = self._prepared(options)
+        level = self._shell.level
+        if follow:
+            # What it lists needs no telling twice.
+            self._shell.level = "off"
+        try:
+            end = await self._attendance.attend(action, interrupt, voice, words)
+        finally:
+            self._shell.level = level
+        return end, voice.taken().rstrip("\n")
 
     def _prepared(self, options: argparse.Namespace) -> tuple[Callable[[], int], Callable[[], None]]:
         """The command on a connection of its own, and what wakes it."""

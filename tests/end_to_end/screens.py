@@ -1,7 +1,6 @@
 """The screens that docs/SHELL.md shows: `python -m tests.end_to_end.screens` captures them anew from a real shell."""
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -87,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

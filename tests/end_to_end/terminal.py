@@ -43,9 +43,9 @@ class Person:
     """Types, looks at the screen, and waits for what stands on it: never for a time."""
 
     def __init__(self, command: str, arguments: list[str], env: Mapping[str, str], columns: int, lines: int) -> None:
-        self.child = pexpect.spawn(command, arguments, env=dict(env), dimensions=(lines, columns), timeout=None)
+        self.child: Any = pexpect.spawn(command, arguments, env=dict(env), dimensions=(lines, columns), timeout=None)
         self.child.delaybeforesend = None
-        self.screen = Screen(columns, lines, self.child.send)
+        self.screen = Screen(columns, lines, self.type)
         self._stream = pyte.ByteStream(self.screen)
         self.octets = b""
 
@@ -65,7 +65,7 @@ class Person:
     def glance(self) -> bool:
         """Take in what has come; False once the program has gone."""
         try:
-            octets = self.child.read_nonblocking(65_536, _GLANCE_SECONDS)
+            octets: bytes = self.child.read_nonblocking(65_536, _GLANCE_SECONDS)
         except pexpect.TIMEOUT:
             return True
         except pexpect.EOF:

@@ -17,6 +17,7 @@ from robsonctl.paint import Paint
 from robsonctl.shell import news
 from robsonctl.shell.harmless import bare, folded, harmless, width
 from robsonctl.shell.history import history_path, is_secret, open_history
+from robsonctl.shell.look import look
 from robsonctl.shell.picture import Picture
 from robsonctl.shell.records import Records
 from robsonctl.shell.toolbar import toolbar
@@ -85,6 +86,15 @@ def test_what_counts_most_stays_in_a_narrow_window(columns: int) -> None:
     assert columns < 40 or ("PANIC LATCHED" in text and "LIVE" in text)
 
 
+def test_live_mode_is_red_and_no_colour_is_none() -> None:
+    live, paper, plain = (look("live", coloured=True), look("paper", coloured=True), look("live", coloured=False))
+    assert live.get_attrs_for_style_str("class:prompt").color == "ff5f5f"
+    assert live.get_attrs_for_style_str("class:bottom-toolbar").bgcolor == "5f0000"
+    assert paper.get_attrs_for_style_str("class:prompt").color != "ff5f5f"
+    assert not plain.get_attrs_for_style_str("class:bottom-toolbar class:bar.live").bgcolor
+    assert plain.get_attrs_for_style_str("class:bar.alarm").bold
+
+
 def event(name: str, position_id: str | None = "0123456789", **data: Any) -> EventLine:
     return EventLine(event=name, seq=1, at=datetime(2026, 11, 22, tzinfo=UTC), position_id=position_id, data=data)
 
@@ -116,6 +126,8 @@ def test_news_are_one_harmless_line() -> None:
 def test_only_colours_pass() -> None:
     assert harmless("a\tb\n\x1b[31mred\x1b[0m") == "a\tb\n\x1b[31mred\x1b[0m"
     assert harmless("\x1b[2J\r\x07\x7f\x85\u2028\ufeff") == r"\x1b[2J\x0d\x07\x7f\x85\u2028\ufeff"
+    assert harmless("\x1b[8mhidden \x1b[40;30m") == r"\x1b[8mhidden \x1b[40;30m"
+    assert harmless("\x1b[32mleft on") == "\x1b[32mleft on\x1b[0m"
     assert bare("\x1b[31m\n") == r"\x1b[31m "
     assert width("\x1b[31m价\x1b[0m+") == 3
 
