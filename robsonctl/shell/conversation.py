@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session
+from prompt_toolkit.application import create_app_session, get_app_or_none
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.input import create_input
@@ -110,11 +110,13 @@ class Conversation:
             await self.terminal.write_news()
             try:
                 line = await self._next_line()
+                if not line.strip():
+                    continue
+                if not await self._obedience.obey(line):
+                    return
             except KeyboardInterrupt:
                 continue
             except EOFError:
-                return
-            if line.strip() and not await self._obedience.obey(line):
                 return
 
     async def _next_line(self) -> str:
@@ -174,6 +176,6 @@ class Conversation:
         """Leave as if Ctrl-D had been typed, so that the terminal is given back as it was."""
         self._leaving = True
         self._attendance.interrupt()
-        app = self._prompt.app
-        if app.is_running and not app.is_done:
+        app = get_app_or_none()
+        if app is not None and app.is_running and not app.is_done:
             app.exit(exception=EOFError())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.filters import Condition
@@ -52,7 +53,8 @@ class Waiting:
         self._over = True
         if self._app.is_running and not self._app.is_done:
             self._app.exit()
-        await self._task
+        with suppress(EOFError):
+            await self._task
         store_typeahead(self._app.input, self._typed)
 
     def _line(self) -> AnyFormattedText:

@@ -121,7 +121,9 @@ def test_panic_is_refused_and_then_confirmed(own: Daemon, home: Path) -> None:
         sitting.wait_for(lambda: "PANIC" not in sitting.toolbar() and "PAUSED" not in sitting.toolbar(), "the release")
 
 
-@pytest.mark.parametrize("ending", ["ctrl-d", "exit", "quit", "terminated", "watching", "daemon killed"])
+@pytest.mark.parametrize(
+    "ending", ["ctrl-d", "exit", "quit", "terminated", "watching", "terminated while watching", "daemon killed"]
+)
 def test_the_terminal_is_given_back_as_it_was(own: Daemon, home: Path, ending: str) -> None:
     with person(own, home) as shell:
         before = termios.tcgetattr(shell.child.child_fd)
@@ -132,6 +134,10 @@ def test_the_terminal_is_given_back_as_it_was(own: Daemon, home: Path, ending: s
             case "ctrl-d":
                 shell.type("\x04")
             case "terminated":
+                shell.child.kill(signal.SIGTERM)
+            case "terminated while watching":
+                shell.enter("watch")
+                shell.see_now("q leaves")
                 shell.child.kill(signal.SIGTERM)
             case "watching":
                 shell.enter("watch")
