@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from stat import S_ISSOCK
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -88,6 +89,7 @@ class Daemon:
         self._timeout_seconds = timeout_seconds
         self._socket: socket.socket | None = None
         self._received = bytearray()
+        self._interrupted = False
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +105,14 @@ class Daemon:
             self._socket.close()
             self._socket = None
             self._received.clear()
+
+    def interrupt(self) -> None:
+        """Wake whoever waits for the daemon, from another thread: there it is as if Ctrl-C had been typed."""
+        self._interrupted = True
+        connected = self._socket
+        if connected is not None:
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
 
     def ask(self, request: "Question | Request", *, seconds: float = 10.0) -> bytes:
         """Send a request and return its result's JSON, untouched.
@@ -137,6 +147,8 @@ class Daemon:
 
     def connected(self) -> socket.socket:
         """The open socket; raises Ended (69) when nobody answers."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         if self._socket is None:
             path = self._locate()
             caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -177,6 +189,8 @@ class Daemon:
                 chunk = connected.recv(_CHUNK_BYTES)
             except ConnectionError:
                 chunk = b""
+            if self._interrupted:
+                raise KeyboardInterrupt
             if not chunk:
                 return b""
             self._received += chunk

@@ -17,7 +17,8 @@ PICTURE_PIXELS = 1600
 WATCH_SECONDS = 2.0
 
 _EPILOGUE = """\
-Without a command, JSON lines on standard input are answered with JSON lines: robsonctl < commands.jsonl
+Without a command, a terminal gets the interactive shell; JSON lines on standard input are answered with JSON lines:
+robsonctl < commands.jsonl
 exit codes: 0 ok, 1 refused, 2 usage, 3 not found, 4 not confirmed, 5 partly done, 64 confirmation needed but no
 terminal, 69 daemon unreachable, 74 output could not be written, 75 outcome unknown, 130 interrupted
 """
@@ -61,6 +62,9 @@ def build_parser(arguments: Sequence[str] | None = None) -> argparse.ArgumentPar
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"robsonctl {robson.__version__}")
+    parser.add_argument(
+        "-c", dest="listed", metavar="COMMANDS", help="obey these, with `;` between; the exit code of the first failure"
+    )
     parser.set_defaults(run=None)
     # Named, for argparse would ask the terminal's width to find it out.
     verbs = parser.add_subparsers(title="commands", metavar="command", dest="command", prog="robsonctl")

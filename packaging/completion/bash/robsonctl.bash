@@ -28,7 +28,7 @@ _shtab_robsonctl_notify_option_strings=(-h --help --socket --json -o --output --
 _shtab_robsonctl_schema_option_strings=(-h --help --socket --json -o --output --timeout --color)
 _shtab_robsonctl_version_option_strings=(-h --help --socket --json -o --output --timeout --color)
 _shtab_robsonctl_help_option_strings=(-h --help --socket --json -o --output --timeout --color)
-_shtab_robsonctl_option_strings=(-h --help --socket --json -o --output --timeout --color --version)
+_shtab_robsonctl_option_strings=(-h --help --socket --json -o --output --timeout --color --version -c)
 
 _shtab_robsonctl_status_pos_0_COMPGEN=_robsonctl_positions
 _shtab_robsonctl_status___socket_COMPGEN=_robson_paths

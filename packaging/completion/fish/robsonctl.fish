@@ -55,7 +55,7 @@ function _shtab_robsonctl_using
 end
 
 set -g _shtab_robsonctl_commands status show why chart plan events watch arm signal disarm close adjust adopt release panic resume pause unpause health hello ping journal notify schema version help
-set -g _shtab_robsonctl_opts_with_value --capital --color --config --credentials-dir --entry --entry-price --from --id --key --mode --output --param --position --quantity --risk --socket --state-dir --stop --strategy --timeout --watch --width -n -o
+set -g _shtab_robsonctl_opts_with_value --capital --color --config --credentials-dir --entry --entry-price --from --id --key --mode --output --param --position --quantity --risk --socket --state-dir --stop --strategy --timeout --watch --width -c -n -o
 
 complete -c robsonctl -e
 complete -c robsonctl -f
@@ -67,6 +67,7 @@ complete -c robsonctl -n _shtab_robsonctl_using -s o -l output -xka "table json 
 complete -c robsonctl -n _shtab_robsonctl_using -l timeout -x -d 'how long to wait for the daemon'
 complete -c robsonctl -n _shtab_robsonctl_using -l color -xka "auto always never" -d 'auto heeds NO_COLOR and pipes'
 complete -c robsonctl -n _shtab_robsonctl_using -l version -d 'show program'"'"'s version number and exit'
+complete -c robsonctl -n _shtab_robsonctl_using -s c -x -d 'obey these, with `;` between; the exit code of the first failure'
 complete -c robsonctl -n '_shtab_robsonctl_using; and test $_shtab_robsonctl_npos -eq 0' -a status -d 'The daemon'"'"'s state, the feeds and the positions: the open ones, all of them, or one.'
 complete -c robsonctl -n '_shtab_robsonctl_using status' -s h -l help -d 'show this help message and exit'
 complete -c robsonctl -n '_shtab_robsonctl_using status' -l socket -xka "(_robson_paths)" -d 'the daemon'"'"'s socket (or $ROBSON_SOCKET)'

@@ -65,7 +65,7 @@ def test_an_output_without_room_is_told_and_exit_74(
     for answer in answers[line]:
         daemon.reply(answer)
     monkeypatch.setattr("robsonctl.output.os.dup2", lambda *_: None)
-    monkeypatch.setattr("robsonctl.cli.forget_stdout", lambda: monkeypatch.setattr(sys, "stdout", io.StringIO()))
+    monkeypatch.setattr("robsonctl.obeying.forget_stdout", lambda: monkeypatch.setattr(sys, "stdout", io.StringIO()))
     monkeypatch.setattr(sys, "stdout", Full())
     assert robsonctl(*line.split()) == Exit.OUTPUT_LOST
     assert "standard output could not be written: No space left on device (output_lost)" in robsonctl.err

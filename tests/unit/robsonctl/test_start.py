@@ -21,6 +21,7 @@ OURS = {
     "robsonctl.connection",
     "robsonctl.exits",
     "robsonctl.grid",
+    "robsonctl.obeying",
     "robsonctl.options",
     "robsonctl.ranges",
     "robsonctl.output",

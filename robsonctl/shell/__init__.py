@@ -1,0 +1,1 @@
+"""The interactive shell, and the lists of commands that `robsonctl -c` obeys."""
