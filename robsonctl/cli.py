@@ -1,4 +1,4 @@
-"""The command line: options, commands, and how each error becomes an exit code."""
+"""The command line: what it asks for, and who obeys it."""
 
 import argparse
 import sys
@@ -7,19 +7,13 @@ from functools import partial
 
 from robsonctl.connection import Daemon
 from robsonctl.exits import Exit
-from robsonctl.obeying import locating, obey, reported, without_output
+from robsonctl.obeying import locating, obey, reported
 from robsonctl.options import build_parser
-from robsonctl.output import OutputLost, flush
 
 
 def run(arguments: Sequence[str]) -> int:
     """Obey one command line; returns the exit code."""
-    code = reported(partial(_obey, arguments))
-    try:
-        flush()
-    except OutputLost as loss:
-        code = without_output(loss, code)
-    return code
+    return reported(partial(_obey, arguments))
 
 
 def _obey(arguments: Sequence[str]) -> int:

@@ -9,13 +9,16 @@ from functools import partial
 from robson.domain.errors import RuleError
 from robsonctl.connection import Daemon, find_socket
 from robsonctl.exits import Ended, Exit
-from robsonctl.output import Output, OutputLost, complain, forget_stdout
+from robsonctl.output import Output, OutputLost, complain, flush, forget_stdout
 from robsonctl.paint import Paint, screen_width, wants_colour
 from robsonctl.session import Session
 
 
 def reported(action: Callable[[], int]) -> int:
-    """The exit code of an action; what went wrong is told on standard error."""
+    """The exit code of an action whose output was handed over; what went wrong is told on standard error.
+
+    A reader that has gone is no fault, but it ends a list: `forget_stdout` has been called then.
+    """
     code: int = Exit.OK
     try:
         code = action()
@@ -28,11 +31,15 @@ def reported(action: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except OutputLost as loss:
-        code = without_output(loss, code)
+        code = _without_output(loss, code)
+    try:
+        flush()
+    except OutputLost as loss:
+        code = _without_output(loss, code)
     return code
 
 
-def without_output(loss: OutputLost, code: int) -> int:
+def _without_output(loss: OutputLost, code: int) -> int:
     """A reader that has gone had enough; anything else that takes no output is worth a word."""
     forget_stdout()
     if loss.unread:
@@ -63,7 +70,8 @@ def obey(options: argparse.Namespace) -> int:
     """Obey one command, on a connection of its own; returns its exit code, raises as the commands do."""
     with Daemon(locating(options), options.timeout) as daemon:
         terminal = sys.stdout is not None and sys.stdout.isatty()
-        coloured = wants_colour(options.color, os.environ, terminal=terminal)
-        paint = Paint(coloured=coloured, width=screen_width(os.environ))
+        paint = Paint(
+            coloured=wants_colour(options.color, os.environ, terminal=terminal), width=screen_width(os.environ)
+        )
         command: Callable[[Session], int] = options.run
         return command(Session(daemon, Output(options.form), paint, options))

@@ -7,7 +7,7 @@ from robsonctl.shell.lines import Grammar
 from robsonctl.shell.own import OWN
 
 _GROUPS = {
-    "look": ("status", "show", "why", "events", "watch", "plan", "health", "journal"),
+    "look": ("status", "show", "why", "chart", "events", "watch", "plan", "health", "journal"),
     "trade": ("arm", "signal", "disarm", "close", "adjust", "adopt", "release"),
     "hold back": ("panic", "resume", "pause", "unpause"),
 }

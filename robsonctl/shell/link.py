@@ -1,7 +1,6 @@
 """The shell's own connection: the status once a second, and every event; lost, it is made again with back-off."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -35,7 +34,7 @@ class Link:
 
     def __init__(
         self,
-        locate: Callable[[], str | os.PathLike[str]],
+        locate: Callable[[], str],
         picture: Picture,
         *,
         told: Callable[[EventLine], None],

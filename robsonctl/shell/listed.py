@@ -13,8 +13,8 @@ from robsonctl.shell.words import commands_of
 def obey_list(text: str, common: argparse.Namespace) -> int:
     """Obey each command in turn; gives the exit code of the first that failed.
 
-    A mistake in any of them is found before anything is done: Ended (2). Ctrl-C, and a reader that has gone, end the
-    list.
+    A mistake in any of them is found before anything is done: Ended (2). Ctrl-C ends the list; output that
+    nobody takes does not: what was asked for is done.
     """
     grammar = Grammar(common)
     read = [_read(grammar, words) for words in commands_of(text)]

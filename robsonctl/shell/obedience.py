@@ -33,6 +33,7 @@ from robsonctl.shell.words import commands_of
 
 _WATCH_SECONDS = 2.0
 _WATCHABLE = frozenset({"status", "health", "show", "why", "journal", "events", "plan", "hello", "version", "ping"})
+_RECORDED = frozenset({"status", "why"})
 _UPRIGHT = ("auto", "on", "off")
 
 
@@ -109,21 +110,8 @@ class Obedience:
             case ["watch", *rest]:
                 await self._watch(rest)
             case _:
-                await self._other(name, words[1:])
+                await self._command(self._shell.grammar.parse([name, *words[1:]]), name)
         return True
-
-    async def _other(self, name: str, words: list[str]) -> None:
-        options = self._shell.grammar.parse([name, *words])
-        if getattr(options, "direct", False):
-            raise Ended(
-                Exit.USAGE, "panic --direct wants a terminal of its own", code="usage", hint="leave the shell first"
-            )
-        if getattr(options, "watch", None) is None:
-            await self._command(options, name)
-            return
-        # The shell watches on a screen of its own, which `q` leaves.
-        every, options.watch = options.watch, None
-        await self._watched(options, f"{name} {' '.join(words)}", every)
 
     def _name(self, word: str) -> str:
         match word:
@@ -155,6 +143,16 @@ class Obedience:
         await self._command(self._doubtful, self._doubtful.command)
 
     async def _command(self, options: argparse.Namespace, words: str) -> None:
+        if getattr(options, "watch", None) is not None:
+            await self._watching(options, words, options.watch)
+            return
+        if getattr(options, "direct", False):
+            raise Ended(
+                Exit.USAGE,
+                "panic --direct runs another program, which needs the terminal to itself",
+                code="usage",
+                hint="leave with Ctrl-D, then: robsonctl panic --direct",
+            )
         if getattr(options, "key", "") is None:
             # Known here, so that the same change can be asked for again.
             options.key = os.urandom(16).hex()
@@ -191,7 +189,11 @@ class Obedience:
     def _prepared(self, options: argparse.Namespace) -> tuple[Callable[[], int], Callable[[], None]]:
         """The command on a connection of its own, and what wakes it."""
         daemon = Daemon(locating(options), options.timeout)
-        paint = Paint(coloured=wants_colour(options.color, self._shell.environment, terminal=True))
+        # What does not fit is written record by record; what has no records is fitted to the window.
+        paint = Paint(
+            coloured=wants_colour(options.color, self._shell.environment, terminal=True),
+            width=None if options.command in _RECORDED else self._shell.terminal.columns(),
+        )
         output = Records(options.form, paint, self._upright, self._shell.terminal.columns)
         run: Callable[[Session], int] = options.run
 
@@ -223,17 +225,18 @@ class Obedience:
             words = words[1:]
         if not 0.1 <= every <= 86_400:
             raise Ended(Exit.USAGE, f"watch was every {every:g} s, which must be 0.1 to 86400", code="usage")
-        options = self._shell.grammar.parse(words or ["status"])
+        await self._watching(self._shell.grammar.parse(words or ["status"]), " ".join(words) or "status", every)
+
+    async def _watching(self, options: argparse.Namespace, words: str, every: float) -> None:
+        # Asked for with --watch, it would repeat itself.
+        options.watch = None
         if options.command not in _WATCHABLE or getattr(options, "follow", False):
             raise Ended(
                 Exit.USAGE,
-                f"watch was {' '.join(words)!r}, and it only looks",
+                f"watch was {words!r}, and it only looks",
                 code="usage",
                 hint=f"it repeats {', '.join(sorted(_WATCHABLE))}",
             )
-        await self._watched(options, " ".join(words) or "status", every)
-
-    async def _watched(self, options: argparse.Namespace, words: str, every: float) -> None:
         if self._shell.terminal.dumb:
             raise Ended(
                 Exit.USAGE, "watch needs a terminal that can be redrawn", code="usage", hint="`status` looks once"
@@ -271,4 +274,4 @@ def _is_number(text: str) -> bool:
 
 def _without_program(text: str) -> str:
     """Advice is written for a command line; in the shell the program's name is not typed."""
-    return text.replace("`robsonctl ", "`")
+    return text.replace("`robsonctl ", "`").replace("`panic --direct", "`robsonctl panic --direct")

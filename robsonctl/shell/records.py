@@ -25,7 +25,7 @@ class Records(Output):
         super().__init__(form)
         self._paint = paint
         self._upright = upright
-        self._room = columns
+        self._window = columns
 
     def show(self, result: bytes, text: Callable[[], str], *, rows: str | None = None) -> None:
         """Write a result as `Output.show` does; a table that is too wide is written record by record."""
@@ -33,20 +33,21 @@ class Records(Output):
             super().show(result, text, rows=rows)
             return
         shown = text()
-        if rows is not None and self._turned(shown):
-            shown = "\n".join([*_before_table(shown), *self._records(result, rows)])
+        # Points are drawn, however the rest is laid out.
+        if rows not in {None, "points"} and self._turned(shown):
+            shown = "\n".join([*_before_table(shown), *self._records(result, rows or "")])
         self.line(shown)
 
     def _turned(self, shown: str) -> bool:
         if self._upright == "auto":
-            return any(width(line) > self._room() for line in _table(shown))
+            return any(width(line) > self._window() for line in _table(shown))
         return self._upright == "on"
 
     def _records(self, result: bytes, name: str) -> Iterator[str]:
         found = msgspec.json.decode(result, type=dict[str, msgspec.Raw])
         for number, record in enumerate(msgspec.json.decode(found[name], type=list[dict[str, object]]), 1):
             title = bare(str(record.get("position_id") or record.get("step") or number))
-            yield self._paint("bold", f"─ {title} ".ljust(min(self._room(), 46), "─"))
+            yield self._paint("bold", f"─ {title} ".ljust(min(self._window(), 46), "─"))
             known = {name: value for name, value in record.items() if value not in (None, "", {}, [])}
             if self._upright == "on":
                 wide = max(map(len, known), default=0)
@@ -54,7 +55,7 @@ class Records(Output):
             else:
                 shown = [field for field in _POSITION if field in known] if "state" in record else list(known)
                 told = [self._field(field, known[field]) for field in shown if field not in {"position_id", "step"}]
-                yield from flowing(told, self._room())
+                yield from flowing(told, self._window())
 
     def _field(self, name: str, value: object) -> str:
         if name in {"symbol", "side", "state"}:

@@ -34,6 +34,11 @@ class Voice(io.TextIOBase):
         self._text.clear()
         return text
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # None, for typeshed
+        """What the terminal behind it shows."""
+        return (sys.__stdout__ and sys.__stdout__.encoding) or "ascii"
+
     def isatty(self) -> bool:
         """Behind it is a person."""
         return True

@@ -202,7 +202,8 @@ def test_events_appear_above_a_half_typed_line_as_loud_as_wanted(running: Daemon
         sitting.type("plan BTC")
         position_id = running.arm("BTCUSDT")
         sitting.see(rf"{position_id[:8]} BTCUSDT position_armed side=long")
-        sitting.wait_for(lambda: "plan BTC" in sitting.line(), "the half-typed line under the event")
+        # The line is drawn again once the news stand above it.
+        sitting.wait_for(lambda: "plan BTC" in sitting.line(), "the line that was being typed")
         sitting.type("\x03")
         sitting.see_prompt()
         sitting.enter("events warn")
@@ -373,3 +374,19 @@ print(code, [name for name in ("prompt_toolkit", "asyncio", "difflib") if name i
     env = surroundings(running, home)
     ended = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
     assert ended.stderr == "0 []\n"
+
+
+def test_what_needs_the_terminal_for_itself_fits_the_shell(running: Daemon, home: Path) -> None:
+    with person(running, home) as sitting:
+        ready(sitting)
+        sitting.enter("panic --direct")
+        sitting.see("robsonctl panic --direct")
+        sitting.see_prompt()
+        sitting.enter("status --watch 1")
+        sitting.see_now("every 1s .*q leaves")
+        sitting.type("q")
+        sitting.see_prompt()
+        position_id = running.arm("BTCUSDT")
+        sitting.enter(f"chart {position_id}")
+        sitting.see(f"{position_id[:8]}.*BTCUSDT")
+        sitting.see_prompt()

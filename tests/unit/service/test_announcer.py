@@ -73,7 +73,7 @@ async def test_a_recovery_that_takes_long_for_no_known_reason_is_bounded(
         await trio.sleep_forever()
 
     rig, _, _ = await second_run(tmp_path)
-    monkeypatch.setattr(supervisor, "rebuild_stop", hang)
+    monkeypatch.setattr(supervisor, "prepare", hang)
     heard = Heard()
     async with rig.running(recovered=False), trio.open_nursery() as nursery:
         nursery.start_soon(announcer_of(rig, heard).run)
