@@ -30,8 +30,12 @@ install: $(STAMP) ## make .venv with Robson and its tools, from requirements.loc
 demo: $(STAMP) ## a long and a short, from armed to closed, without keys or network
 	@$(VENV)/bin/robson demo
 
-test: $(STAMP) ## run the tests
+test: $(STAMP) ## run the tests, in three processes; with ARGS what they name, in one
+ifeq ($(strip $(ARGS)),)
+	@$(RUN) tests.side_by_side
+else
 	@$(RUN) pytest -q --durations=5 --durations-min=1 $(ARGS)
+endif
 
 soak: $(STAMP) ## 50,000 simulated lives with faults, and a crash at every task step and write (about 20 minutes)
 	@$(RUN) tests.simulation.soak $(LIVES)

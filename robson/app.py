@@ -165,7 +165,8 @@ async def _serve(
                     await doors.start(_open_door, where, rules, desk, supervisor.around, heavy)
                 if reading_door is not None:
                     doors.start_soon(reading_door)
-                await doors.start(heed_signals, doors.cancel_scope, announcer, reloader)
+                heed = partial(heed_signals, hangup=errand is None)
+                await doors.start(heed, doors.cancel_scope, announcer, reloader)
                 # Ready is who can be talked to, and told to reload.
                 services.start_soon(announcer.run)
                 if errand is not None:

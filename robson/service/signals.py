@@ -18,10 +18,12 @@ async def heed_signals(
     announcer: Announcer,
     reloader: Reloader | None,
     *,
+    hangup: bool = True,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Close the doors once told to stop; reload as often as told to."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    """Close the doors once told to stop; reload as often as told to. Without `hangup` SIGHUP is somebody else's."""
+    heeded = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangup else [])]
+    with trio.open_signal_receiver(*heeded) as signals:
         task_status.started()
         async for number in signals:
             # On a terminal it means that the terminal is gone.

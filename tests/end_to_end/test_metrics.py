@@ -50,7 +50,7 @@ def test_the_pages_agree_with_the_socket(running: Daemon) -> None:
     health = running.ok("health")
     assert (status, json.loads(body)["ready"]) == (200, health["ready"])
     assert json.loads(body)["checks"].keys() == health["checks"].keys()
-    assert get(running, "/")[0] == 404
+    assert get(running, "/nothing")[0] == 404
 
 
 def test_a_life_moves_the_metrics(running: Daemon) -> None:
