@@ -20,10 +20,10 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench witnesses storm manuals check packages audit systemd lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench bench-growth bench-slow witnesses storm manuals check packages audit systemd lock clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv with Robson and its tools, from requirements.lock
 
@@ -53,14 +53,19 @@ deploy: $(STAMP) ## the container image built and run, manifests, a replica's re
 browser: $(STAMP) ## the dashboard in a real Chromium, with pictures in build/browser (chromium; axe from npm the first time)
 	@ROBSON_TEST_BROWSER=1 $(RUN) pytest -q tests/browser $(ARGS)
 
-bench: $(STAMP) ## recovery of 1,000,000 events, growth with the archive, a slow disk, robsonctl's start (about 20 minutes)
-	@$(RUN) tests.bench.startup
-	@$(RUN) tests.bench.recovery
+bench: $(STAMP) ## every figure beside a bare script in the same run, to build/bench.json (15 minutes; ARGS="--compare OLD.json")
+	@mkdir -p build
+	@$(VENV)/bin/robson bench --state-dir build --json build/bench.json $(ARGS)
+
+bench-growth: $(STAMP) ## a journal that grows for years, with the archive and without (10 minutes)
 	@$(RUN) tests.bench.growth
-	@$(RUN) tests.bench.slow_disk
+
+bench-slow: $(STAMP) ## what each write does to the loop on a disk that takes 20 ms more to sync (a C compiler)
+	@$(RUN) tests.bench.slow_disk 20
 
 storm: $(STAMP) ## 30 clients do their worst, one only pings, one does not read 100,000 events (5 minutes)
 	@$(RUN) tests.bench.storm
+
 manuals: $(STAMP) ## write packaging/man and packaging/completion anew
 	@$(RUN) tests.manuals.write
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "emulator": "a venue on loopback that speaks Binance's protocols, to rehearse without money",
     "doctor": "look whether everything is ready to trade, and change nothing",
     "selftest": "kill a daemon, on paper or in live mode, again and again: nothing is done twice, nothing lost",
+    "bench": "how fast it is on this machine and disk, beside bare scripts",
     "backup": "copy the journal, also while the daemon runs",
     "restore": "put a copy of the journal in its place",
     "report": "write a page about what was traded, from the journal, also while the daemon runs",
@@ -45,6 +46,10 @@ EXAMPLES = {
     "emulator": (("robson emulator --control", "a venue at 127.0.0.1:9000 whose faults can be switched"),),
     "doctor": (("robson doctor --config robson.toml", "before the first start, and when something is odd"),),
     "selftest": (("robson selftest --kills 10", "a daemon on paper, killed ten times"),),
+    "bench": (
+        ("robson bench", "everything, in a quarter of an hour"),
+        ("robson bench start --json now.json --compare before.json", "one of them, beside an earlier run"),
+    ),
     "backup": (("robson backup robson-copy.db", "also while the daemon runs"),),
     "restore": (("robson restore robson-copy.db", "after the daemon was stopped"),),
     "report": (("robson report --since 30d -o report.html", "the last thirty days, and a CSV beside the page"),),

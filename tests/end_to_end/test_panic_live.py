@@ -110,6 +110,8 @@ def test_killed_while_its_exit_is_on_the_way_it_sends_no_other(live: Rehearsal, 
     position_id = live.entered()
     live.daemon.kill()
     live.emulator.arm(fault, **({"seconds": HELD_BACK_SECONDS} if fault == "late_reply" else {}))
+    # Or a query resolves it before it can be killed.
+    live.emulator.arm("query_lag", seconds=HELD_BACK_SECONDS)
     command = panic_of(live)
     panic = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     query = "SELECT 1 FROM open_intents WHERE status IN ('sent', 'in_doubt')"

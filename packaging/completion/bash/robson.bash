@@ -1,6 +1,6 @@
 # Written by `make manuals` with shtab; a test keeps it in step with the code.
 
-_shtab_robson_subparsers=(run panic demo replay emulator doctor selftest backup restore report)
+_shtab_robson_subparsers=(run panic demo replay emulator doctor selftest bench backup restore report)
 
 _shtab_robson_run_option_strings=(-h --help --config --state-dir --socket --credentials-dir --mode --feed --file --symbol --speed --seed --log-level)
 _shtab_robson_panic_option_strings=(-h --help --config --state-dir --socket --credentials-dir --mode --feed --file --symbol --speed --seed --log-level --yes --timeout -o --output)
@@ -9,6 +9,7 @@ _shtab_robson_replay_option_strings=(-h --help --symbol --cases --side --entry-r
 _shtab_robson_emulator_option_strings=(-h --help --listen --config --state-dir --credentials-dir --feed --file --symbol --speed --seed --control --log-level)
 _shtab_robson_doctor_option_strings=(-h --help --config --state-dir --socket --credentials-dir --mode --feed --symbol --json)
 _shtab_robson_selftest_option_strings=(-h --help --kills --live --lives --venue-kills --seed --json --state-dir --keep)
+_shtab_robson_bench_option_strings=(-h --help --rounds --quick --json --compare --state-dir --no-awake)
 _shtab_robson_backup_option_strings=(-h --help --state-dir --force)
 _shtab_robson_restore_option_strings=(-h --help --state-dir --mode)
 _shtab_robson_report_option_strings=(-h --help -o --output --since --state-dir --charts)
@@ -36,6 +37,7 @@ _shtab_robson_doctor___state_dir_COMPGEN=_robson_paths
 _shtab_robson_doctor___socket_COMPGEN=_robson_paths
 _shtab_robson_doctor___credentials_dir_COMPGEN=_robson_paths
 _shtab_robson_selftest___state_dir_COMPGEN=_robson_paths
+_shtab_robson_bench___state_dir_COMPGEN=_robson_paths
 _shtab_robson_backup_pos_0_COMPGEN=_robson_paths
 _shtab_robson_backup___state_dir_COMPGEN=_robson_paths
 _shtab_robson_restore_pos_0_COMPGEN=_robson_paths
@@ -45,7 +47,7 @@ _shtab_robson_report___state_dir_COMPGEN=_robson_paths
 _shtab_robson_panic__o_choices=(table json)
 _shtab_robson_panic___output_choices=(table json)
 _shtab_robson_restore___mode_choices=(paper live)
-_shtab_robson_pos_0_choices=(run panic demo replay emulator doctor selftest backup restore report)
+_shtab_robson_pos_0_choices=(run panic demo replay emulator doctor selftest bench backup restore report)
 
 _shtab_robson_run__h_nargs=0
 _shtab_robson_run___help_nargs=0
@@ -68,6 +70,11 @@ _shtab_robson_selftest___help_nargs=0
 _shtab_robson_selftest___live_nargs=0
 _shtab_robson_selftest___json_nargs=0
 _shtab_robson_selftest___keep_nargs=0
+_shtab_robson_bench_pos_0_nargs='*'
+_shtab_robson_bench__h_nargs=0
+_shtab_robson_bench___help_nargs=0
+_shtab_robson_bench___quick_nargs=0
+_shtab_robson_bench___no_awake_nargs=0
 _shtab_robson_backup__h_nargs=0
 _shtab_robson_backup___help_nargs=0
 _shtab_robson_backup___force_nargs=0

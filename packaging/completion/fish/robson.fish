@@ -54,8 +54,8 @@ function _shtab_robson_using
   test "$_shtab_robson_cmdpath" = "$argv"
 end
 
-set -g _shtab_robson_commands run panic demo replay emulator doctor selftest backup restore report
-set -g _shtab_robson_opts_with_value --cases --charts --config --credentials-dir --entry-row --feed --file --kills --listen --lives --log-level --mode --output --replay --seed --side --since --socket --speed --state-dir --stop-distance --symbol --timeout --venue-kills -o
+set -g _shtab_robson_commands run panic demo replay emulator doctor selftest bench backup restore report
+set -g _shtab_robson_opts_with_value --cases --charts --compare --config --credentials-dir --entry-row --feed --file --json --kills --listen --lives --log-level --mode --output --replay --rounds --seed --side --since --socket --speed --state-dir --stop-distance --symbol --timeout --venue-kills -o
 
 complete -c robson -e
 complete -c robson -f
@@ -139,6 +139,14 @@ complete -c robson -n '_shtab_robson_using selftest' -l seed -x -d 'which kills,
 complete -c robson -n '_shtab_robson_using selftest' -l json -d 'one JSON object instead of a name and a value a line'
 complete -c robson -n '_shtab_robson_using selftest' -l state-dir -xka "(_robson_paths)" -d 'an existing directory on the disk to test (the place for temporary files)'
 complete -c robson -n '_shtab_robson_using selftest' -l keep -d 'leave the files where they are, to look at'
+complete -c robson -n '_shtab_robson_using; and test $_shtab_robson_npos -eq 0' -a bench -d 'how fast it is on this machine and disk, beside bare scripts'
+complete -c robson -n '_shtab_robson_using bench' -s h -l help -d 'show this help message and exit'
+complete -c robson -n '_shtab_robson_using bench' -l rounds -x -d 'how many rounds each (5)'
+complete -c robson -n '_shtab_robson_using bench' -l quick -d 'a look whether everything runs; figures worth little'
+complete -c robson -n '_shtab_robson_using bench' -l json -x -d 'also write the report there, for --compare'
+complete -c robson -n '_shtab_robson_using bench' -l compare -x -d 'an earlier report, to show what changed'
+complete -c robson -n '_shtab_robson_using bench' -l state-dir -xka "(_robson_paths)" -d 'an existing directory on the disk to measure (.)'
+complete -c robson -n '_shtab_robson_using bench' -l no-awake -d 'let idle processors sleep, as they do on a quiet day'
 complete -c robson -n '_shtab_robson_using; and test $_shtab_robson_npos -eq 0' -a backup -d 'copy the journal, also while the daemon runs'
 complete -c robson -n '_shtab_robson_using backup' -s h -l help -d 'show this help message and exit'
 complete -c robson -n '_shtab_robson_using backup' -l state-dir -xka "(_robson_paths)" -d 'whose journal (the place that `robson run` uses)'

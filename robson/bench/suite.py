@@ -1,0 +1,106 @@
+"""Which benchmarks there are, and one run of them from the first to the last."""
+
+import importlib
+import os
+import platform
+import sqlite3
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import trio
+
+from robson import __version__
+from robson.bench.awake import awake
+from robson.bench.figure import Figure, Machine, Report
+from robson.bench.setting import Setting, quantile
+
+# A module of this package each, with `measure(setting) -> Iterable[Figure]`.
+BENCHMARKS: dict[str, str] = {
+    "start": "one-shot commands, from start to end",
+}
+
+_SYNCS = 100
+_BLOCK = bytes(4096)
+
+
+def run(names: Sequence[str], setting: Setting, *, at: datetime, keep_awake: bool) -> Report:
+    """Measure those benchmarks; one that fails is named in the report with its reason, and the others go on."""
+    figures: list[Figure] = []
+    failed: dict[str, str] = {}
+    machine = _machine(setting, at=at, keep_awake=keep_awake)
+    with awake(wanted=keep_awake):
+        for name in names:
+            began = time.monotonic()
+            try:
+                for figure in _measure(name, setting):
+                    figures.append(figure)
+                    setting.say(f"{figure.what}: {figure.value:,.4g} {figure.unit} {figure.verdict}".rstrip())
+            except (OSError, RuntimeError, trio.TrioInternalError, AssertionError, ExceptionGroup, ValueError) as error:
+                failed[name] = f"{type(error).__name__}: {error}"
+                setting.say(f"{name} was not measured: {failed[name]}")
+            setting.say(f"{name} took {time.monotonic() - began:.0f} s")
+    ended = msgspec.structs.replace(machine, load_after=os.getloadavg()[0])
+    return Report(machine=ended, figures=tuple(figures), failed=failed)
+
+
+def _measure(name: str, setting: Setting) -> Iterable[Figure]:
+    measured: Iterable[Figure] = importlib.import_module(f"robson.bench.{name}").measure(setting)
+    return measured
+
+
+def _machine(setting: Setting, *, at: datetime, keep_awake: bool) -> Machine:
+    return Machine(
+        at=at.isoformat(timespec="seconds"),
+        robson=__version__,
+        python=platform.python_version(),
+        sqlite=sqlite3.sqlite_version,
+        kernel=f"{platform.system()} {platform.release()}",
+        processor=_processor(),
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        kept_awake=keep_awake,
+        rounds=setting.rounds,
+        quick=setting.quick,
+        disk=_file_system(setting.directory),
+        disk_sync_us=_sync_us(setting),
+        load_before=os.getloadavg()[0],
+    )
+
+
+def _processor() -> str:
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _file_system(directory: Path) -> str:
+    """What kind of disk: a directory in memory would flatter every figure."""
+    best, kind = "", "unknown"
+    try:
+        mounts = Path("/proc/mounts").read_text("utf-8")
+    except OSError:
+        return kind
+    here = directory.resolve()
+    for line in mounts.splitlines():
+        _, place, of_kind, *_ = line.split()
+        if here.is_relative_to(place) and len(place) >= len(best):
+            best, kind = place, of_kind
+    return kind
+
+
+def _sync_us(setting: Setting) -> float:
+    taken: list[float] = []
+    with setting.place("sync") as place, (place / "block").open("wb", buffering=0) as file:
+        for _ in range(_SYNCS):
+            began = time.perf_counter_ns()
+            file.write(_BLOCK)
+            os.fsync(file.fileno())
+            taken.append((time.perf_counter_ns() - began) / 1000)
+    assert quantile(taken, 0) > 0
+    return statistics.median(taken)
