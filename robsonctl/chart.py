@@ -23,6 +23,9 @@ def chart(session: Session) -> int:
     raw = session.daemon.ask(ChartRequest(position_id=position_id, points=points))
     if to_file:
         _write(Path(form), decode(raw, ChartResult), session.options.width)
+        # For whoever sits there; a script has the exit code.
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(f"wrote {form}\n")
         return Exit.OK
     session.output.show(raw, lambda: _text(decode(raw, ChartResult), session), rows="points")
     return Exit.OK

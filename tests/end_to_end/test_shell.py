@@ -390,3 +390,7 @@ def test_what_needs_the_terminal_for_itself_fits_the_shell(running: Daemon, home
         sitting.enter(f"chart {position_id}")
         sitting.see(f"{position_id[:8]}.*BTCUSDT")
         sitting.see_prompt()
+        sitting.enter(f"chart {position_id} -o {home / 'it.svg'}")
+        sitting.see("wrote /")
+        sitting.see_prompt()
+        assert "<svg " in (home / "it.svg").read_text()
