@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench bench-growth bench-slow witnesses storm manuals check packages audit systemd lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench bench-growth bench-slow flame witnesses storm manuals check packages audit systemd lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,11 @@ bench-growth: $(STAMP) ## a journal that grows for years, with the archive and w
 
 bench-slow: $(STAMP) ## what each write does to the loop on a disk that takes 20 ms more to sync (a C compiler)
 	@$(RUN) tests.bench.slow_disk 20
+
+flame: $(STAMP) ## flame graphs of the tick path and of the idle loop, in build/flame (py-spy from the network, once)
+	@test -x build/flame/venv/bin/py-spy || { $(VENV)/bin/python -m venv build/flame/venv && \
+		build/flame/venv/bin/python -m pip install -q py-spy==0.4.1; }
+	@$(RUN) tests.bench.flame build/flame/venv/bin/py-spy build/flame
 
 storm: $(STAMP) ## 30 clients do their worst, one only pings, one does not read 100,000 events (5 minutes)
 	@$(RUN) tests.bench.storm

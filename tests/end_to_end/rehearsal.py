@@ -1,6 +1,6 @@
 """A rehearsal: `robson emulator` and a daemon in live mode that trades at it, both as processes of their own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -86,17 +86,22 @@ class Rehearsal:
 
 @contextmanager
 def rehearsing(
-    place: Path, *, env: Mapping[str, str] | None = None, daemon_env: Mapping[str, str] | None = None, **feed: str
+    place: Path,
+    *,
+    arguments: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    daemon_env: Mapping[str, str] | None = None,
+    **feed: str,
 ) -> Iterator[Rehearsal]:
-    """Both, started; they end with the block. `env` is the emulator's."""
+    """Both, started; they end with the block. `arguments` and `env` are the emulator's."""
     with ExitStack() as stack:
         emulator = Emulator(
-            place / "exchange", "--control", "--seed", "live", env={**COLLATERAL, **(env or {})}
+            place / "exchange", "--control", "--seed", "live", *arguments, env={**COLLATERAL, **(env or {})}
         ).start()
         stack.callback(emulator.end)
         settings = place / "robson.toml"
         settings.write_text(emulator.settings(**feed), "utf-8")
-        arguments = ("--config", str(settings), "--credentials-dir", str(emulator.credentials))
-        daemon = Daemon(place / "state", *arguments, env=daemon_env)
+        given = ("--config", str(settings), "--credentials-dir", str(emulator.credentials))
+        daemon = Daemon(place / "state", *given, env=daemon_env)
         stack.callback(daemon.end)
         yield Rehearsal(emulator, daemon.start())
