@@ -105,7 +105,7 @@ async def _step(life: Life) -> bool:
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         instrument = await around.instrument(symbol)
         terms = await around.known_terms(symbol)
-        price = await around.venue.price(symbol)
+        price = await around.price(symbol)
         account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)

@@ -33,6 +33,9 @@ _log = structlog.get_logger("robson.position")
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
 
+# What is good to know beside the account is not waited for longer than this.
+BESIDE_SECONDS = 2.0
+
 # Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
 ACCOUNT_LAG_SECONDS = 60.0
 
@@ -137,12 +140,31 @@ class Surroundings:
         return venue_time + apart
 
     async def known_terms(self, symbol: str) -> PairTerms:
-        """The same; where the venue refuses to tell, the last known or else the usual ones: an exit needs none."""
-        try:
-            return await self.pair_terms(symbol)
-        except Rejected as error:
-            _log.warning("terms_not_read", symbol=symbol, error=str(error))
-            return self.terms.get(symbol, PairTerms())
+        """The same; where the venue does not tell, the last known or else the usual ones: no exit waits for them."""
+        error: VenueError | None = None
+        with trio.move_on_after(BESIDE_SECONDS):
+            try:
+                return await self.pair_terms(symbol)
+            except VenueError as told:
+                error = told
+        _log.warning("terms_not_read", symbol=symbol, error=str(error or "no answer"))
+        return self.terms.get(symbol, PairTerms())
+
+    async def price(self, symbol: str) -> Decimal:
+        """The venue's last price (quote per base); where it does not tell, the feed's, so that no exit waits for it.
+
+        Raises as the venue does (TooSlowError without an answer) before the feed's first price.
+        """
+        error: VenueError | None = None
+        with trio.move_on_after(BESIDE_SECONDS):
+            try:
+                return await self.venue.price(symbol)
+            except VenueError as told:
+                error = told
+        if (known := self.market.prices(symbol)) is None:
+            raise error or trio.TooSlowError
+        _log.warning("price_not_read", symbol=symbol, error=str(error or "no answer"))
+        return known
 
     async def look_at(self, symbol: str) -> PairAccount:
         """The pair's account, freshly read; what the venue answers to that says whether it is in reach."""

@@ -31,6 +31,7 @@ class Terms:
         self._known_rules = known_rules
         self._known: dict[str, tuple[float, PairTerms]] = {}
         self._fees: dict[str, Decimal] = {}
+        self._rates: dict[str, list[lending.LendingRate]] = {}
 
     async def of(self, symbol: str) -> PairTerms:
         """Tier, fee and interest rates of the pair for this account; at most five minutes old while they can be read.
@@ -59,11 +60,21 @@ class Terms:
     async def _read(self, symbol: str) -> PairTerms:
         rules = await self._known_rules(symbol)
         tiers = await self.tiers(symbol)
-        rates = await self._client.call(
-            endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)
-        )
+        rates = await self._lending_rates(symbol)
         instrument = rules.instrument
         return lending.pair_terms(tiers[0], rates, await self._fee_rate(symbol), instrument.base, instrument.quote)
+
+    async def _lending_rates(self, symbol: str) -> list[lending.LendingRate]:
+        """The last ones when the endpoint is missing: the account tells what is owed, and maxBorrowable what may be."""
+        try:
+            self._rates[symbol] = await self._client.call(
+                endpoints.RATES, [("symbol", symbol)], lambda document: lending.rates(document, symbol)
+            )
+        except RateLimited:
+            raise
+        except VenueError as error:
+            _log.warning("lending_rates_not_read", symbol=symbol, error=str(error))
+        return self._rates.get(symbol, [])
 
     async def _fee_rate(self, symbol: str) -> Decimal | None:
         """None when the endpoint is missing: the usual rate is assumed then."""

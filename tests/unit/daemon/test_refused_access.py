@@ -1,6 +1,8 @@
 """A venue that wants silence or does not accept the key: nothing enters, exits go on, and everybody is told."""
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import trio
@@ -25,6 +27,8 @@ class Gate(FaultyVenue):
     closed: VenueError | None = None
     only_orders = False
     no_terms = False
+    # What an exit may do without: does the venue refuse to tell it, or never answer?
+    beside: Literal["told", "refused", "silent"] = "told"
 
     async def place(self, request: OrderRequest) -> OrderReport:
         if self.closed is not None:
@@ -37,7 +41,18 @@ class Gate(FaultyVenue):
             raise self.closed
         return await super().account(symbol)
 
+    async def price(self, symbol: str) -> Decimal:
+        await self._beside()
+        return await super().price(symbol)
+
+    async def _beside(self) -> None:
+        if self.beside == "refused":
+            raise Rejected("404", "HTTP 404")
+        if self.beside == "silent":
+            await trio.sleep_forever()
+
     async def terms(self, symbol: str) -> PairTerms:
+        await self._beside()
         if self.no_terms:
             raise Rejected("404", "HTTP 404")
         return await super().terms(symbol)
@@ -159,3 +174,25 @@ async def test_terms_that_are_refused_keep_no_stop_from_being_watched(
         async with again.running():
             again.tick("90000")
             assert (await again.until(position_id, "Closed")).state_name == "Closed"
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("beside", ["refused", "silent"])
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_an_exit_needs_neither_prices_nor_terms_of_the_venue(
+    tmp_path: Path, autojump_clock: MockClock, side: Side, beside: Literal["refused", "silent"], restarted: bool
+) -> None:
+    """The stop is watched and the position closed on the feed's price, also by a daemon that never was told terms."""
+    async with Rig(tmp_path, settings=EXACT, wrap=Gate).running() as rig:
+        position_id = await rig.active(side, stop="93500" if side is Side.LONG else "96500")
+        if not restarted:
+            gated(rig).beside = beside
+            rig.tick("90000" if side is Side.LONG else "100000")
+            await rig.until(position_id, "Closed")
+            return
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed, wrap=Gate)
+    gated(again).beside = beside
+    with trio.fail_after(60):
+        async with again.running():
+            again.tick("90000" if side is Side.LONG else "100000")
+            await again.until(position_id, "Closed")

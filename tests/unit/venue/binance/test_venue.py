@@ -276,6 +276,23 @@ async def test_a_missing_fee_endpoint_leaves_the_usual_fee(
     assert (await venue.terms("BTCUSDT")).taker_fee_rate == Decimal("0.001")
 
 
+async def test_a_missing_endpoint_of_rates_leaves_the_last_ones(
+    exchange: Exchange, venue: BinanceVenue, virtual_time: MockClock
+) -> None:
+    """Without any, interest is what the account says, and a loan's bounds are those of the tier."""
+    missing = Say(status=404, body=b"<html>")
+    lend(exchange, lending=missing)
+    terms = await venue.terms("BTCUSDT")
+    assert (terms.multiple, terms.base_hourly_interest_rate, terms.quote_borrow_limit) == (10, 0, 70000)
+    lend(exchange)
+    await trio.sleep(TERMS_KEPT_SECONDS + 1)
+    known = await venue.terms("BTCUSDT")
+    assert known.base_hourly_interest_rate > 0
+    lend(exchange, lending=missing)
+    await trio.sleep(TERMS_KEPT_SECONDS + 1)
+    assert await venue.terms("BTCUSDT") == known
+
+
 async def test_a_missing_account_is_refused(exchange: Exchange, venue: BinanceVenue, virtual_time: MockClock) -> None:
     leg = {"free": "1", "borrowed": "0", "interest": "0"}
     pair = {"symbol": "BTCUSDT", "baseAsset": leg | {"asset": "BTC"}, "quoteAsset": leg | {"asset": "USDT"}}
