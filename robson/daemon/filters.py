@@ -52,5 +52,5 @@ async def _reread(symbol: str, around: Surroundings) -> bool:
             return False
         if told != known:
             _log.warning("filters_changed", symbol=symbol, before=str(known), now=str(told))
-            around.instruments[symbol] = told
+            around.keep_instrument(told)
         return True

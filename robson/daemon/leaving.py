@@ -8,6 +8,7 @@ import msgspec
 import structlog
 import trio
 
+from robson.daemon.beside import known_instrument, known_price, known_terms
 from robson.daemon.exit_terms import exit_terms
 from robson.daemon.life import Life
 from robson.daemon.second_attempt import orders_settled
@@ -103,9 +104,9 @@ async def _step(life: Life) -> bool:
     around, position = life.around, life.position
     symbol = position.symbol
     with trio.fail_after(READ_TIMEOUT_SECONDS):
-        instrument = await around.instrument(symbol)
-        terms = await around.known_terms(symbol)
-        price = await around.price(symbol)
+        instrument = await known_instrument(around, symbol)
+        terms = await known_terms(around, symbol)
+        price = await known_price(around, symbol)
         account = await around.account(symbol)
     others = around.on_pair(symbol, but=position.position_id)
     pair = around.record.pair(symbol)

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 import trio
 
+from robson.daemon.beside import known_price
 from robson.daemon.surroundings import Surroundings
 from robson.domain.account import Leg, PairAccount
 from robson.domain.errors import RateLimited, RuleError, VenueError
@@ -71,7 +72,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
             await other.out_of(Entering)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
         await around.instrument(symbol)
-        price = await around.price(symbol)
+        price = await known_price(around, symbol)
         account = await around.account(symbol)
     around.refuse_behind(account, price)
     instrument = around.instruments[symbol]
@@ -85,7 +86,7 @@ async def _repay_once(symbol: str, around: Surroundings) -> bool:
         with trio.fail_after(REPAY_TIMEOUT_SECONDS):
             await around.venue.repay(symbol, asset, payable)
     with trio.fail_after(READ_TIMEOUT_SECONDS):
-        price = await around.price(symbol)
+        price = await known_price(around, symbol)
         account = await around.account(symbol)
     for asset, amount in stray_loans(account, around).items():
         leg = account.base if asset == instrument.base else account.quote

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
+from robson.daemon.beside import known_instrument, known_terms
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.unprotected import as_decimal
@@ -33,8 +34,8 @@ def tell_protected(around: Surroundings) -> float:
 
 async def _prepare(life: Life) -> None:
     around, symbol = life.around, life.position.symbol
-    await around.instrument(symbol)
-    await around.known_terms(symbol)
+    await known_instrument(around, symbol)
+    await known_terms(around, symbol)
     await around.market.subscribe(symbol)
     life.is_subscribed = True
 

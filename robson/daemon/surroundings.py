@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from robson.daemon.record import Record
 from robson.daemon.tallies import OrderTally
 from robson.detectors.registry import Registry
 from robson.domain.account import PairAccount, PairTerms
-from robson.domain.errors import Rejected, RuleError, VenueError
+from robson.domain.errors import JournalUnwritable, Rejected, RuleError, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.position import Armed, Entering, Error, Exiting, Position
 from robson.domain.stimuli import Neighbour
@@ -32,9 +33,6 @@ _log = structlog.get_logger("robson.position")
 
 # The paper venue's own word, and Binance's "Invalid symbol".
 UNKNOWN_SYMBOL_CODES = frozenset({"unknown_symbol", "-1121"})
-
-# What is good to know beside the account is not waited for longer than this.
-BESIDE_SECONDS = 2.0
 
 # Binance's records were seen to lag by more than twenty seconds (reference: peers, ambiguous outcomes).
 ACCOUNT_LAG_SECONDS = 60.0
@@ -117,12 +115,23 @@ class Surroundings:
         """The pair's filters as last known; at first raises as the venue does, RuleError when it has no such pair."""
         if symbol not in self.instruments:
             try:
-                self.instruments[symbol] = await self.venue.instrument(symbol)
+                self.keep_instrument(await self.venue.instrument(symbol))
             except Rejected as error:
                 if error.code in UNKNOWN_SYMBOL_CODES:
                     raise RuleError("unknown_symbol", error.text, hint="a pair that the venue trades") from error
                 raise
         return self.instruments[symbol]
+
+    def keep_instrument(self, instrument: Instrument) -> None:
+        """Take filters that were just read, and remember them for a start while the venue does not tell them."""
+        self.instruments[instrument.symbol] = instrument
+        if self.record.degraded is None and self.remembered(instrument.symbol) != instrument:
+            with suppress(JournalUnwritable):
+                self.record.journal.keep_instrument(instrument)
+
+    def remembered(self, symbol: str) -> Instrument | None:
+        """The pair's filters as an earlier run has left them."""
+        return next((one for one in self.record.recovery.instruments if one.symbol == symbol), None)
 
     def doubt_filters(self, symbol: str) -> None:
         """An order was refused by the pair's filters: they are not what we know any more."""
@@ -138,33 +147,6 @@ class Surroundings:
         """A moment of the venue's clock as the run's own tells it: the two need not agree."""
         apart = self.clock.now() - datetime.fromtimestamp(self.venue.timestamp_ms() / 1000, UTC)
         return venue_time + apart
-
-    async def known_terms(self, symbol: str) -> PairTerms:
-        """The same; where the venue does not tell, the last known or else the usual ones: no exit waits for them."""
-        error: VenueError | None = None
-        with trio.move_on_after(BESIDE_SECONDS):
-            try:
-                return await self.pair_terms(symbol)
-            except VenueError as told:
-                error = told
-        _log.warning("terms_not_read", symbol=symbol, error=str(error or "no answer"))
-        return self.terms.get(symbol, PairTerms())
-
-    async def price(self, symbol: str) -> Decimal:
-        """The venue's last price (quote per base); where it does not tell, the feed's, so that no exit waits for it.
-
-        Raises as the venue does (TooSlowError without an answer) before the feed's first price.
-        """
-        error: VenueError | None = None
-        with trio.move_on_after(BESIDE_SECONDS):
-            try:
-                return await self.venue.price(symbol)
-            except VenueError as told:
-                error = told
-        if (known := self.market.prices(symbol)) is None:
-            raise error or trio.TooSlowError
-        _log.warning("price_not_read", symbol=symbol, error=str(error or "no answer"))
-        return known
 
     async def look_at(self, symbol: str) -> PairAccount:
         """The pair's account, freshly read; what the venue answers to that says whether it is in reach."""

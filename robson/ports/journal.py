@@ -8,6 +8,7 @@ from typing import Protocol
 from robson.domain.account import Trade
 from robson.domain.actions import PlaceOrder
 from robson.domain.events import Fact, Notice
+from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.samples import Strip
 from robson.domain.sequence import Recorded, StoredReply
@@ -140,7 +141,10 @@ class PriceRow(Value):
 
 
 class Recovery(Value):
-    """What a journal holds when it is opened: the open positions folded from their events, and the open intents."""
+    """What a journal holds when it is opened: the open positions folded from their events, and the open intents.
+
+    `instruments` are the venue's filters as last kept, for a start while the venue does not tell them.
+    """
 
     epoch: int
     positions: tuple[Position, ...]
@@ -149,6 +153,7 @@ class Recovery(Value):
     latched: bool
     last_seq: int
     paused: bool = False
+    instruments: tuple[Instrument, ...] = ()
 
 
 class LastBackup(Value):
@@ -257,6 +262,9 @@ class Journal(Protocol):
 
     def note_delivery(self, delivery: Delivery) -> None:
         """Keep how far a channel has come, cheaply: a killed process loses nothing, a power cut the last of them."""
+
+    def keep_instrument(self, instrument: Instrument) -> None:
+        """Keep the venue's filters of a pair, cheaply; raises JournalUnwritable."""
 
     def close(self) -> None:
         """Checkpoint and close."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from robson.domain.codec import encode
 from robson.domain.errors import JournalUnusable, JournalUnwritable
 from robson.domain.events import Fact, TrailingStopUpdated
+from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
 from robson.ports.journal import Commit, Delivery, Fill, PriceRow, Recovery, Twin
-from robson.store import archive, deliveries, epochs, projection, rows, samples, sequence
+from robson.store import archive, deliveries, epochs, instruments, projection, rows, samples, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
 from robson.store.folding import correct_table
@@ -123,6 +124,7 @@ class SqliteJournal(Reading):
             folded = [self._folding.fold(position_id) for (position_id,) in connection.execute(SELECT_OPEN).fetchall()]
             intents = tuple(rows.read_intent(row) for row in connection.execute(_OPEN_INTENTS))
             pairs = tuple(rows.read_pair(row) for row in connection.execute(rows.SELECT_PAIR))
+            filters = instruments.read(connection)
             latches = dict(connection.execute("SELECT name, latched FROM latches"))
             last_seq, _ = epochs.last(connection)
             wrong = self._folding.wrong_rows(folded)
@@ -135,6 +137,7 @@ class SqliteJournal(Reading):
             pairs=pairs,
             latched=bool(latches.get(PANIC)),
             paused=bool(latches.get(PAUSE)),
+            instruments=filters,
             last_seq=last_seq,
         )
 
@@ -196,6 +199,11 @@ class SqliteJournal(Reading):
         """Keep how far a channel has come: on disk with the next commit; raises JournalUnwritable."""
         with self._transaction(durable=False) as (connection, _):
             deliveries.write(connection, delivery)
+
+    def keep_instrument(self, instrument: Instrument) -> None:
+        """Keep the venue's filters of a pair: on disk with the next commit; raises JournalUnwritable."""
+        with self._transaction(durable=False) as (connection, _):
+            instruments.write(connection, instrument)
 
     def archive_oldest(self, keep: int) -> "Archiving | None":
         """Copy the oldest events to a file beside the journal; raises StorageError."""

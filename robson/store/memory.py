@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from robson.domain.errors import JournalUnwritable
 from robson.domain.events import EVENT_TYPES, Fact, TrailingStopUpdated, read_event
+from robson.domain.instrument import Instrument
 from robson.domain.position import Position
 from robson.domain.samples import Strip, joined
 from robson.domain.sequence import Recorded, StoredReply
@@ -29,6 +30,7 @@ class Contents:
         self.replies: dict[str, StoredReply] = {}
         self.samples: dict[PositionId, dict[int, Strip]] = {}
         self.deliveries: dict[str, Delivery] = {}
+        self.instruments: dict[str, Instrument] = {}
         self.latched = False
         self.paused = False
 
@@ -81,6 +83,7 @@ class MemoryJournal:
             pairs=tuple(contents.pairs[symbol] for symbol in sorted(contents.pairs)),
             latched=contents.latched,
             paused=contents.paused,
+            instruments=tuple(contents.instruments[symbol] for symbol in sorted(contents.instruments)),
             last_seq=len(contents.events),
         )
 
@@ -226,6 +229,11 @@ class MemoryJournal:
         """Keep how far a channel has come; raises JournalUnwritable."""
         self._refuse()
         self._contents.deliveries[delivery.channel] = delivery
+
+    def keep_instrument(self, instrument: Instrument) -> None:
+        """Keep the venue's filters of a pair; raises JournalUnwritable."""
+        self._refuse()
+        self._contents.instruments[instrument.symbol] = instrument
 
     def close(self) -> None:
         """Nothing to do."""

@@ -228,6 +228,17 @@ def m009_deliveries(db: Database) -> None:
     )
 
 
+@migrations()
+def m010_instruments(db: Database) -> None:
+    """Remember the venue's filters of each pair."""
+    db.conn.execute(
+        """CREATE TABLE instruments (
+            symbol TEXT PRIMARY KEY,
+            instrument TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

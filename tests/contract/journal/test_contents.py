@@ -1,10 +1,13 @@
 """How much a journal holds, and the two latches that it keeps apart."""
 
+from decimal import Decimal
+
 import msgspec
 
 from robson.domain.events import Notice
 from robson.domain.sequence import StoredReply
 from robson.ports.journal import Commit, Delivery, Journal
+from robson.venue.instruments import BUILTIN_INSTRUMENTS
 from tests.contract.journal.lives import ENTRY, EXIT, NOON, ONE, TWO, armed, fill, intent, life, write
 from tests.contract.journal.shelves import Shelf, now_and_reopened
 
@@ -34,6 +37,16 @@ def test_it_counts_what_it_holds(shelf: Shelf) -> None:
         assert size.events == size.last_seq == len(closed) + 1
         assert (size.positions, size.open_positions) == (2, 1)
         assert (size.orders, size.open_orders, size.fills, size.replies, size.archives) == (2, 1, 2, 1, 0)
+
+
+def test_the_filters_of_a_pair_are_kept_and_replaced(shelf: Shelf) -> None:
+    assert shelf.journal.recover().instruments == ()
+    bitcoin, ether = BUILTIN_INSTRUMENTS["BTCUSDT"], BUILTIN_INSTRUMENTS["ETHUSDT"]
+    coarser = msgspec.structs.replace(ether, step_size=Decimal("0.1"))
+    for one in (ether, bitcoin, coarser):
+        shelf.journal.keep_instrument(one)
+    for journal in now_and_reopened(shelf):
+        assert journal.recover().instruments == (bitcoin, coarser)
 
 
 def test_how_far_a_channel_has_come_is_kept_by_its_name(journal: Journal) -> None:

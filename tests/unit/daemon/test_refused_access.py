@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from robson.domain.account import PairAccount, PairTerms
 from robson.domain.errors import Banned, Fatal, RateLimited, Rejected, Unreachable, VenueError
+from robson.domain.instrument import Instrument
 from robson.domain.values import Side
 from robson.ports import OrderReport, OrderRequest
 from robson.protocol import requests as ask
@@ -50,6 +51,10 @@ class Gate(FaultyVenue):
             raise Rejected("404", "HTTP 404")
         if self.beside == "silent":
             await trio.sleep_forever()
+
+    async def instrument(self, symbol: str) -> Instrument:
+        await self._beside()
+        return await super().instrument(symbol)
 
     async def terms(self, symbol: str) -> PairTerms:
         await self._beside()
@@ -179,7 +184,7 @@ async def test_terms_that_are_refused_keep_no_stop_from_being_watched(
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("beside", ["refused", "silent"])
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_an_exit_needs_neither_prices_nor_terms_of_the_venue(
+async def test_an_exit_needs_neither_prices_nor_filters_nor_terms_of_the_venue(
     tmp_path: Path, autojump_clock: MockClock, side: Side, beside: Literal["refused", "silent"], restarted: bool
 ) -> None:
     """The stop is watched and the position closed on the feed's price, also by a daemon that never was told terms."""

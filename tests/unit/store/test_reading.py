@@ -14,6 +14,7 @@ from robson.domain.position import Position
 from robson.engine.evolve import fold
 from robson.ports.journal import Commit
 from robson.store import SqliteJournal
+from robson.venue.instruments import BUILTIN_INSTRUMENTS
 from tests.contract.journal.lives import ENTRY, ONE, TWO, armed, entry_facts, filled, intent, life, ratchet, write
 
 Open = Callable[..., SqliteJournal]
@@ -140,3 +141,12 @@ def test_a_log_torn_anywhere_gives_a_state_that_once_was(path: Path, open_journa
         assert recovery.positions == states[recovery.last_seq]
         found.add(recovery.last_seq)
     assert {3, 4, 5} <= found
+
+
+def test_filters_of_another_versions_shape_are_passed_over(path: Path, open_journal: Open) -> None:
+    journal = open_journal(path)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        journal.keep_instrument(BUILTIN_INSTRUMENTS[symbol])
+    journal.close()
+    alter(path, "UPDATE instruments SET instrument = ? WHERE symbol = 'BTCUSDT'", '{"symbol": "BTCUSDT"}')
+    assert open_journal(path).recover().instruments == (BUILTIN_INSTRUMENTS["ETHUSDT"],)
