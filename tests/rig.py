@@ -300,6 +300,12 @@ class Rig:
         return position_id
 
 
+def forget_filters(rig: Rig) -> None:
+    """Leave the journal as a version did that kept no filters: the next run has to be told them."""
+    assert isinstance(rig.journal, MemoryJournal), rig.journal
+    rig.journal._contents.instruments.clear()
+
+
 def folded(journal: Journal, position_id: str) -> Position:
     """One position folded from a journal's committed rows, as any client could do it."""
     rows = journal.events(position_id=PositionId(position_id), limit=1_000_000)

@@ -19,18 +19,17 @@ _log = structlog.get_logger("robson.position")
 async def known_instrument(around: Surroundings, symbol: str) -> Instrument:
     """The pair's filters; where the venue does not tell them in time, those of an earlier run, and it is asked again.
 
-    Raises as the venue does (TooSlowError without an answer) where no run has read them.
+    Raises as the venue does where no run has read them.
     """
-    if symbol in around.instruments:
-        return around.instruments[symbol]
+    remembered = around.remembered(symbol)
+    if symbol in around.instruments or remembered is None:
+        return await around.instrument(symbol)
     error: VenueError | RuleError | None = None
     with trio.move_on_after(BESIDE_SECONDS):
         try:
             return await around.instrument(symbol)
         except (VenueError, RuleError) as told:
             error = told
-    if (remembered := around.remembered(symbol)) is None:
-        raise error or trio.TooSlowError
     _log.warning("filters_remembered", symbol=symbol, error=str(error or "no answer"))
     around.instruments[symbol] = remembered
     around.doubt_filters(symbol)
@@ -52,15 +51,16 @@ async def known_terms(around: Surroundings, symbol: str) -> PairTerms:
 async def known_price(around: Surroundings, symbol: str) -> Decimal:
     """The venue's last price (quote per base); where it does not tell it in time, the feed's.
 
-    Raises as the venue does (TooSlowError without an answer) before the feed's first price.
+    Raises as the venue does before the feed's first price.
     """
+    known = around.market.prices(symbol)
+    if known is None:
+        return await around.venue.price(symbol)
     error: VenueError | None = None
     with trio.move_on_after(BESIDE_SECONDS):
         try:
             return await around.venue.price(symbol)
         except VenueError as told:
             error = told
-    if (known := around.market.prices(symbol)) is None:
-        raise error or trio.TooSlowError
     _log.warning("price_not_read", symbol=symbol, error=str(error or "no answer"))
     return known

@@ -11,7 +11,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.values import ExitReason
 from robson.ports import Venue
 from tests.faults import FaultyVenue
-from tests.rig import Rig, ScriptedFeed
+from tests.rig import Rig, ScriptedFeed, forget_filters
 
 START = "95000"
 
@@ -31,9 +31,10 @@ class Unread(FaultyVenue):
 
 
 async def died_active(tmp_path: Path) -> tuple[Rig, str]:
-    """A run that ended, as killed, with a position in the market."""
+    """A run that ended, as killed, with a position in the market, by a version that kept no filters."""
     async with Rig(tmp_path).running() as rig:
         position_id = await rig.active(entry=START)
+    forget_filters(rig)
     return rig, position_id
 
 

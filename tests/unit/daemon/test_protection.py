@@ -7,12 +7,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from robson.daemon.beside import BESIDE_SECONDS
 from robson.domain.instrument import Instrument
 from robson.domain.values import Side
 from robson.ports import Venue
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
-from tests.rig import Rig
+from tests.rig import Rig, forget_filters
 
 EXACT = PaperSettings(spread_bps=Decimal(0), slippage_bps=Decimal(0), fills_max=1)
 
@@ -52,16 +53,21 @@ async def test_an_exit_is_unprotected_from_the_moment_the_venue_is_out_of_reach(
     assert told > 5
 
 
-async def test_the_time_until_a_stop_is_rebuilt_is_unprotected(tmp_path: Path, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(("remembered", "seconds"), [(False, 3), (True, BESIDE_SECONDS)])
+async def test_the_time_until_a_stop_is_rebuilt_is_unprotected(
+    tmp_path: Path, autojump_clock: MockClock, remembered: bool, seconds: float
+) -> None:
     async with Rig(tmp_path, settings=EXACT).running() as rig:
         position_id = await rig.active()
         rig.tick("95000")
+    if not remembered:
+        forget_filters(rig)
     again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed, wrap=SlowFilters)
     async with again.running():
         again.tick("95000")
         await trio.sleep(1)
     (told,) = seconds_told(again, position_id)
-    assert 3 < told < 3.5
+    assert seconds < told < seconds + 0.5
 
 
 async def test_a_stop_that_no_trade_ever_moved_is_protected_as_soon_as_it_is_watched(
