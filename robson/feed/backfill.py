@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 import trio
 
-from robson.domain.errors import RobsonError
+from robson.domain.errors import RateLimited, Rejected, RobsonError
 from robson.domain.market import Candle, Tick, Trades
 from robson.engine.missed import Rerun, Seen
 from robson.feed.attachment import Attachment, Replayed
@@ -115,10 +115,17 @@ async def read_missed(feed: MarketFeed, quote: Quote, seen: Seen) -> Missed:
 
 
 async def _trades(feed: MarketFeed, symbol: str, seen: Seen) -> Trades:
+    """The trades after `seen`; a source that refuses to tell any is one that has only candles."""
     with trio.fail_after(QUERY_SECONDS):
-        if seen.trade_id is None:
-            return await feed.trades_since(symbol, seen.at)
-        return await feed.trades_from(symbol, seen.trade_id + 1)
+        try:
+            if seen.trade_id is None:
+                return await feed.trades_since(symbol, seen.at)
+            return await feed.trades_from(symbol, seen.trade_id + 1)
+        except RateLimited:
+            raise
+        except Rejected as error:
+            _log.warning("missed_trades_refused", symbol=symbol, error=str(error))
+            return Trades(is_whole=False)
 
 
 async def _read_candles(feed: MarketFeed, quote: Quote, missed: Missed, trades: Trades) -> None:

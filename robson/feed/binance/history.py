@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
+import structlog
 import trio
 
-from robson.domain.errors import Rejected, Unreachable, VenueError
+from robson.domain.errors import RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.market import Candle, Tick, Trades
 from robson.feed.binance.codec import BookTop, exchange_time, positive, to_stamp
 from robson.feed.candles import combine, merge
@@ -20,6 +21,8 @@ from robson.venue.binance.errors import UNKNOWN_SYMBOL_CODES
 from robson.venue.binance.reading import shaped
 from robson.venue.binance.signing import Parameter
 from robson.venue.binance.weights import Priority
+
+_log = structlog.get_logger("robson.feed")
 
 PAGE = 1000
 # Without ids the trades of a gap are read to the end in one go; more than these would take too long.
@@ -150,10 +153,17 @@ class History:
         """
         if interval_seconds <= 0 or interval_seconds % 60:
             return []
-        newest = await self.newest_trade(symbol)
-        if newest is None or newest.at < since:
-            return []
-        until = max(await self.exchange_now(), newest.at)
+        until = await self.exchange_now()
+        try:
+            newest = await self.newest_trade(symbol)
+            if newest is None or newest.at < since:
+                return []
+            until = max(until, newest.at)
+        except RateLimited:
+            raise
+        except Rejected as error:
+            # Candles are then all there is.
+            _log.warning("newest_trade_refused", symbol=symbol, error=str(error))
         begin = _floor(since, interval_seconds)
         return merge(await self._candles(symbol, interval_seconds, begin, until, Priority.HISTORY), interval_seconds)
 

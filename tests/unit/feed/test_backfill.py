@@ -9,7 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from robson.clock import RunClock
-from robson.domain.errors import Unreachable
+from robson.domain.errors import RateLimited, Rejected, Unreachable
 from robson.domain.market import Candle
 from robson.domain.values import Side
 from robson.engine.missed import Seen
@@ -173,6 +173,44 @@ async def test_a_source_without_trades_gives_candles_and_live_ticks_go_on(autoju
         assert [(one.candles, one.trades, one.missing) for one in told.replayed] == [(2, 2, None)]
         fanout.observe(tick(92, 52, 102))
         assert [hit.trade_id for hit in told.hits] == [52]
+
+
+async def test_a_source_that_refuses_to_tell_trades_gives_candles(autojump_clock, feed, monkeypatch):
+    """The exchange may switch one endpoint off; a stop must not wait for it for ever."""
+    asked = []
+
+    async def refuse(symbol, _):
+        asked.append(symbol)
+        raise Rejected("404", "HTTP 404")
+
+    monkeypatch.setattr(feed, "trades_from", refuse)
+    watch, told = long(80, 100, 20), Told()
+    feed.history = [minute(0, 95, 105, 100), minute(1, 101, 110, 109)]
+    async with running(feed) as fanout:
+        attachment = attach(fanout, watch, told, seen(9, 10))
+        await wait_all_tasks_blocked()
+        assert (attachment.is_behind, watch.extreme) == (False, 110)
+        assert [(one.candles, one.trades) for one in told.replayed] == [(2, 0)]
+    assert asked == ["BTCUSDT"]
+
+
+async def test_a_source_that_says_not_now_is_asked_again_for_its_trades(autojump_clock, feed, monkeypatch):
+    refusals = [RateLimited("-1003", "Too many requests.", retry_after_seconds=2.0)]
+    tell = feed.trades_from
+
+    async def told_later(symbol, trade_id):
+        if refusals:
+            raise refusals.pop()
+        return await tell(symbol, trade_id)
+
+    monkeypatch.setattr(feed, "trades_from", told_later)
+    feed.trades = [tick(99, 9, 9), tick(105, 10, 10)]
+    feed.history = [minute(0, 50, 200, 100)]
+    watch, told = long(80, 100, 20), Told()
+    async with running(feed) as fanout:
+        attachment = attach(fanout, watch, told, seen(9))
+        await trio.sleep(60)
+        assert (attachment.is_behind, watch.extreme, told.hits) == (False, 105, [])
 
 
 async def test_what_nobody_has_is_said(autojump_clock, feed):

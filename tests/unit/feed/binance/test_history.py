@@ -11,6 +11,7 @@ import trio
 
 from robson.clock import RunClock
 from robson.domain.errors import RateLimited, Rejected, Unreachable
+from robson.domain.market import Tick
 from robson.feed.binance.history import History
 from robson.venue.binance import endpoints
 from robson.venue.binance.client import Client
@@ -78,6 +79,23 @@ async def test_many_candles_come_in_pages_side_by_side(autojump_clock: object, e
     assert [one.opened_at for one in found] == [began + n * MINUTE for n in range(2501)]
     assert found[-1].close == Decimal(101)
     assert len(exchange.requests("klines")) == 3
+
+
+async def test_candles_are_told_although_trades_are_refused(
+    autojump_clock: object, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.trade(100)
+    began = exchange.now()
+    await trio.sleep(90)
+    exchange.trade(101)
+    history = history_of(exchange)
+
+    async def refuse(*_: object) -> list[Tick]:
+        raise Rejected("404", "HTTP 404")
+
+    monkeypatch.setattr(history, "_trades", refuse)
+    found = await history.candles_since("BTCUSDT", 60, began)
+    assert [one.close for one in found] == [100, 101]
 
 
 async def test_a_clock_that_is_wrong_does_not_show_a_forming_candle_as_closed(
