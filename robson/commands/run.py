@@ -131,10 +131,11 @@ def _credentials(arguments: argparse.Namespace, settings: config.Settings) -> "C
     if settings.mode != "live":
         return None
     from robson.venue.binance.credentials import credentials_directory, load_credentials
-    from robson.venue.binance.opening import check_rest_url
+    from robson.venue.binance.opening import check_encrypted, check_rest_url
     from robson.venue.binance.private_memory import keep_private
 
     check_rest_url(settings.binance.rest_url)
+    check_encrypted(settings.binance)
     keep_private()
     return load_credentials(credentials_directory(arguments.credentials_dir, os.environ))
 

@@ -1,7 +1,9 @@
 """The venue's memory of its accounts in one SQLite file, apart from Robson's journal: one change, one transaction."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -193,7 +195,10 @@ class AccountFile:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to the file, which is created where there is none."""
+    """A connection to the file, which is created where there is none, for its owner alone, as its log will be."""
+    # What is in the way of it is SQLite's to say.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         connection = sqlite3.connect(path, isolation_level=None)
     except sqlite3.Error as error:

@@ -72,6 +72,17 @@ def test_live_mode_wants_its_keys_and_shows_them_to_nobody(tmp_path: Path, by: s
     assert "hunter" not in line
 
 
+@pytest.mark.parametrize("key", ["rest_url", "stream_url", "ws_api_url"])
+def test_live_mode_shows_its_keys_to_no_network(tmp_path: Path, key: str) -> None:
+    for name in ("binance-api-key", "binance-api-secret"):
+        (tmp_path / name).write_text("hunter")
+    flags = ("--mode", "live", "--state-dir", str(tmp_path / "state"), "--credentials-dir", str(tmp_path))
+    address = "http://192.0.2.1:9000" if key == "rest_url" else "ws://192.0.2.1:9000"
+    line = refused(78, *flags, env={f"ROBSON_BINANCE_{key.upper()}": address})
+    assert f"binance.{key}" in line
+    assert "hunter" not in line
+
+
 @pytest.mark.parametrize("source", ["synthetic", "replay"])
 def test_live_mode_takes_no_other_prices_than_those_of_the_exchange(tmp_path: Path, source: str) -> None:
     for name in ("binance-api-key", "binance-api-secret"):

@@ -54,13 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _examined(arguments: argparse.Namespace, origin: str | None) -> "Report":
     from robson.commands.doctor.examination import Patient, examine
     from robson.venue.binance.credentials import credentials_directory
-    from robson.venue.binance.opening import check_rest_url
+    from robson.venue.binance.opening import check_encrypted, check_rest_url
     from robson.venue.binance.private_memory import keep_private
 
     flags = {"mode": arguments.mode, "feed.source": arguments.feed}
     settings = config.load(Path(origin) if origin else None, os.environ, flags)
     check_rest_url(settings.binance.rest_url)
     if settings.mode == "live":
+        check_encrypted(settings.binance)
         keep_private()
     state = places.state_directory(arguments.state_dir, os.environ, here=Path.cwd())
     patient = Patient(

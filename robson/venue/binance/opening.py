@@ -3,6 +3,8 @@
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -69,8 +71,34 @@ def check_rest_url(rest_url: str) -> None:
         raise ConfigurationError(f"binance.rest_url was {rest_url!r}, which must be https://HOST or http://HOST:PORT")
     if url.userinfo:
         raise ConfigurationError("binance.rest_url held a user name, which the exchange does not take")
-    if url.scheme == "http" and url.host not in {"127.0.0.1", "::1", "localhost"}:
+    if url.scheme == "http" and not _is_here(url.host):
         _log.warning("rest_url_not_encrypted", host=url.host)
+
+
+def check_encrypted(settings: Binance) -> None:
+    """Raise ConfigurationError for an address of another machine without encryption; to be called where keys are used.
+
+    The network would read the key or a listenToken there, or make up the prices that stops are held against.
+    """
+    for name in ("rest_url", "stream_url", "ws_api_url"):
+        address: str = getattr(settings, name)
+        try:
+            parts = urlsplit(address)
+            is_open = parts.scheme not in {"https", "wss"} and not _is_here(parts.hostname or "")
+        except ValueError as error:
+            raise ConfigurationError(f"binance.{name} was {address!r}, which is no address: {error}") from error
+        if is_open:
+            raise ConfigurationError(
+                f"binance.{name} was {address!r}: in live mode another machine is asked by https: or wss: only"
+            )
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this machine, which needs no encryption."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _keep_clock(client: Client) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from robson.daemon.seeking import pause_seconds
 from robson.domain.position import Armed
+from robson.protocol import requests as ask
 from robson.store.memory import MemoryJournal
-from tests.rig import Rig
+from tests.rig import NOBODY, Rig
 
 
 @pytest.mark.parametrize(("refusals", "seconds"), [(0, 0), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (10_000, 900)])
@@ -60,3 +62,18 @@ async def test_each_position_is_sized_by_the_capital_and_risk_it_was_armed_with(
             assert result.accepted, result
             assert Decimal(result.quantity or 0) == Decimal(wanted[terms]), terms
             await again.until(position_id, "Active")
+
+
+async def test_a_detector_lives_while_its_position_is_armed(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    """Taking the position back ends it, and so does its one signal; nothing is left that could fire again."""
+    rig = Rig(tmp_path)
+    async with rig.running():
+        rig.tick("95000")
+        position_id = await rig.arm("BTCUSDT", strategy="delay", params={"seconds": "60"})
+        await trio.testing.wait_all_tasks_blocked()
+        waiting = trio.lowlevel.current_statistics().tasks_living
+        await rig.desk.disarm(ask.DisarmRequest(position_id=position_id), NOBODY, None)
+        await trio.testing.wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().tasks_living < waiting
+        await trio.sleep(120)
+        assert "entry_signal_received" not in rig.events(position_id)

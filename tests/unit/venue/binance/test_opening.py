@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from robson.config import Binance
 from robson.domain.errors import ConfigurationError, Unreachable
 from robson.venue.binance.credentials import Credentials
-from robson.venue.binance.opening import CLOCK_READ_SECONDS, open_binance
+from robson.venue.binance.opening import CLOCK_READ_SECONDS, check_encrypted, open_binance
 from tests.unit.venue.binance.exchange import HANG_UP, Exchange
 from tests.unit.venue.clocks import START, VirtualClock
 
@@ -73,6 +73,29 @@ async def test_what_is_no_address_is_refused(credentials: Credentials, rest_url:
     with pytest.raises(ConfigurationError, match="binance.rest_url"):
         async with open_binance(Binance(rest_url=rest_url), credentials, VirtualClock()):
             pass
+
+
+@pytest.mark.parametrize(
+    ("key", "address"),
+    [
+        ("rest_url", "http://api.binance.com"),
+        ("rest_url", "http://192.0.2.1:9000"),
+        ("rest_url", "http://127.0.0.1.example.com"),
+        ("stream_url", "ws://stream.binance.com:9443"),
+        ("ws_api_url", "ws://ws-api.binance.com:443/ws-api/v3"),
+        ("stream_url", "stream.binance.com:9443"),
+        ("ws_api_url", "wss://[::1"),
+    ],
+)
+def test_with_keys_no_other_machine_is_spoken_to_in_the_clear(key: str, address: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"binance.{key} was"):
+        check_encrypted(Binance(**{key: address}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "[::1]", "localhost"])
+def test_this_machine_and_the_exchanges_own_addresses_are_spoken_to(host: str) -> None:
+    check_encrypted(Binance())
+    check_encrypted(Binance(rest_url=f"http://{host}:9", stream_url=f"ws://{host}:9", ws_api_url=f"ws://{host}:9/ws"))
 
 
 def test_the_real_addresses_are_the_defaults() -> None:
