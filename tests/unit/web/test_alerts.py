@@ -1,13 +1,10 @@
 """The alert rules name metrics that exist, and behave as their own tests say (by promtool, where it is)."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
-
 from robson.web.catalogue import CATALOGUE
+from tests.promtool import needs_promtool, promtool
 
 RULES = Path(__file__).resolve().parents[3] / "packaging" / "prometheus"
 
@@ -18,10 +15,8 @@ def test_the_rules_name_metrics_that_exist() -> None:
     assert named <= {metric.name for metric in CATALOGUE}
 
 
+@needs_promtool
 def test_the_rules_pass_their_own_tests() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
-    for arguments in (["check", "rules", "robson.rules.yml"], ["test", "rules", "robson.test.yml"]):
-        done = subprocess.run([promtool, *arguments], cwd=RULES, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    for arguments in (("check", "rules", "robson.rules.yml"), ("test", "rules", "robson.test.yml")):
+        code, told = promtool(*arguments, place=RULES)
+        assert code == 0, told

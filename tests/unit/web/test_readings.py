@@ -52,6 +52,9 @@ async def test_a_whole_life_is_counted(tmp_path: Path, autojump_clock: MockClock
     assert active['robson_positions{state="Active"}'] == 1
     assert active["robson_tick_to_order_seconds_count"] == 0
     assert active['robson_feed_ticks_total{symbol="BTCUSDT"}'] == 1
+    assert active['robson_feed_interruptions_total{symbol="BTCUSDT"}'] == 0
+    # What has not happened is told as well: Prometheus sees no increase in what begins with one.
+    assert active['robson_events_total{type="exit_filled"}'] == active['robson_events_total{type="drift_found"}'] == 0
     assert not any(value for name, value in closed.items() if name.startswith("robson_positions"))
     for role in ("entry", "exit"):
         assert closed[f'robson_orders_total{{result="filled",role="{role}"}}'] == 1
