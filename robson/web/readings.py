@@ -1,5 +1,6 @@
 """How each metric is read, at the moment of the scrape, from what the daemon knows anyway."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -198,6 +199,14 @@ def _sizes(sources: Sources) -> Iterator[tuple[tuple[str, ...], float]]:
     for name in JOURNAL_FILES:
         with suppress(OSError):
             yield (name,), (sources.state / name).stat().st_size
+
+
+def disk_free(sources: Sources) -> Reading:
+    """Nothing where the disk cannot be asked."""
+    with suppress(OSError):
+        found = os.statvfs(sources.state)
+        return _one(found.f_bavail * found.f_frsize)
+    return []
 
 
 def last_seq(sources: Sources) -> Reading:

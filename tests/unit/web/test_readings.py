@@ -1,9 +1,11 @@
 """What the metrics say of a life, of an order in doubt, of an exit that fails and of a daemon in trouble."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -218,7 +220,10 @@ async def test_an_exchange_and_files_are_shown_where_there_are_any(tmp_path: Pat
         sources = Sources(rig.desk, rig.supervisor, tmp_path, reconnects=lambda: 3, traffic=Requests())
         sources.loop_delay.note(0.2)
         shown = values_in(page_of(sources))
-    assert not any(name.startswith(("robson_exchange", "robson_journal_size")) for name in bare)
+    assert not any(name.startswith(("robson_exchange", "robson_journal_size", "robson_disk")) for name in bare)
+    found = os.statvfs(tmp_path)
+    # Others write here, too.
+    assert shown["robson_disk_free_bytes"] == pytest.approx(found.f_bavail * found.f_frsize, rel=0.5)
     assert shown['robson_journal_size_bytes{file="robson.db"}'] == 4096
     assert shown["robson_feed_reconnects_total"] == 3
     assert shown["robson_loop_delay_seconds_sum"] == 0.2
