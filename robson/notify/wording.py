@@ -71,6 +71,7 @@ _FIELDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "journal_copied": (("why", "", ""),),
     "drift_found": (("symbol", "", ""), ("kind", "", ""), ("message", "", "")),
     "unprotected": (("seconds", "", " s"), ("causes", "lacked ", "")),
+    "recovered": (("positions", "", " positions"), ("seconds", "protected after ", " s")),
     "gap_forgiven": (("price", "price ", ""), ("crossed_stop", "crossed ", ""), ("crossed_at", "at ", "")),
     "gap_unfilled": (("since", "from ", ""), ("until", "to ", "")),
 }

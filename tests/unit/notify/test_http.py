@@ -6,7 +6,7 @@ import socket
 import pytest
 import trio
 
-from robson.notify.http import Http, Ntfy, Telegram, Webhook, signature
+from robson.notify.http import Http, Ntfy, Telegram, Webhook, parts_of, signature
 from robson.notify.message import Message, Refused, Unsent
 from robson.venue.binance.secret import Secret
 from tests.rig import START
@@ -125,3 +125,15 @@ async def test_a_token_that_the_server_repeats_is_hidden() -> None:
     assert TOKEN not in told
     assert "(hidden)" in told
     assert "\x1b" not in told
+
+
+async def test_an_address_that_the_server_repeats_in_part_is_hidden() -> None:
+    async with http_server((404, {}, b"no /hooks/AAsecretsecret?key=BBsecretsecret, nor AAsecretsecret")) as server:
+        with pytest.raises(Unsent) as caught:
+            await webhook(server.url + "/hooks/AAsecretsecret?key=BBsecretsecret").send(MESSAGE)
+    assert str(caught.value) == "HTTP 404: no (hidden), nor (hidden)"
+
+
+@pytest.mark.parametrize("url", [b"http://host", b"http://host/", b"http://host/a/b"])
+def test_an_address_without_a_secret_hides_no_words(url: bytes) -> None:
+    assert all(len(part) > 3 for part in parts_of(url))
