@@ -7,7 +7,7 @@ from typing import Any
 
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
-from robson.domain.values import plain
+from robson.domain.values import brief, plain
 from robson.notify.message import TEXT_CHARACTERS, TITLE_CHARACTERS, Message, clean
 from robson.notify.policy import URGENT, priority
 
@@ -161,4 +161,4 @@ def _details(row: Recorded) -> str:
 
 
 def _shown(value: Any) -> str:
-    return " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else brief(value)
