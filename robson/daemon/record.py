@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
+from robson.daemon.backlog import keep_notice
 from robson.daemon.slowness import Slowness
 from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice, TrailingStopUpdated
@@ -19,8 +20,7 @@ from robson.ports.journal import Twin
 RETRY_SECONDS = 1.0
 # How soon a journal that was deleted or replaced is noticed although nothing is written.
 UPKEEP_SECONDS = 2.0
-# So much may wait for the disk before notices are dropped; exits never are.
-UNWRITTEN_MOST = 1000
+
 # Notices that somebody should look at.
 ALARMS = frozenset({"order_in_doubt", "exit_refused", "exit_failing", "drift_found", "unprotected"})
 
@@ -134,9 +134,7 @@ class Record:
         try:
             self.write(Commit(notices=(notice,)))
         except RuleError:
-            if len(self._backlog) < UNWRITTEN_MOST:
-                self._backlog.append(Commit(notices=(notice,)))
-            else:
+            if not keep_notice(self._backlog, notice):
                 _log.warning("notice_not_written", notice=notice.type)
 
     def start_degraded(self, reason: str) -> None:

@@ -184,8 +184,8 @@ def signature(key: bytes, timestamp: str, body: bytes) -> str:
 def parts_of(url: bytes) -> tuple[bytes, ...]:
     """What of a secret address must not be told, the longest first: a server repeats what came after its name."""
     target = b"/" + url.partition(b"://")[2].partition(b"/")[2]
-    pieces = (piece for piece in re.split(rb"[/?&=#]", target) if len(piece) >= SECRET_PIECE_BYTES)
-    return (url, *([target] if target != b"/" else []), *sorted(pieces, key=len, reverse=True))
+    pieces = (target, *re.split(rb"[/?&=#]", target))
+    return (url, *sorted((p for p in pieces if len(p) >= SECRET_PIECE_BYTES), key=len, reverse=True))
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:
