@@ -21,7 +21,8 @@ def notify_test(session: Session) -> int:
     raw = session.daemon.ask(telling.NotifyTestRequest(idempotency_key=session.key()), seconds=_TEST_SECONDS)
     result = decode(raw, telling.NotifyTestResult)
     lines = [f"{trial.channel}: {'ok' if trial.ok else 'failed'}: {trial.detail}" for trial in result.channels]
-    session.output.show(raw, lambda: "\n".join(lines), rows="channels")
+    if lines or session.output.form != "table":
+        session.output.show(raw, lambda: "\n".join(lines), rows="channels")
     if not result.channels:
         complain("no channel is set up: see [notify] in robson.toml")
         return Exit.REFUSED

@@ -112,7 +112,11 @@ def _system(staging: Path) -> None:
             _copy(unit, staging / "usr/lib/systemd/system" / unit.name)
     _copy(units / "robson.sysusers", staging / "usr/lib/sysusers.d/robson.conf")
     _copy(units / "robson-alert", staging / HOME / "robson-alert")
-    _copy(units / "credentials.conf", staging / "usr/share/doc/robson/examples/credentials.conf")
+    examples = staging / "usr/share/doc/robson/examples"
+    _copy(units / "credentials.conf", examples / "credentials.conf")
+    # For whoever runs Prometheus and Grafana, here or elsewhere: neither reads them by itself.
+    _copy(PACKAGING / "prometheus" / "robson.rules.yml", examples / "prometheus" / "robson.rules.yml")
+    _copy(PACKAGING / "grafana" / "robson.json", examples / "grafana" / "robson.json")
     _copy(DEBIAN / "tmpfiles.conf", staging / "usr/lib/tmpfiles.d/robson.conf")
     _copy(DEBIAN / "robson.toml", staging / "etc/robson/robson.toml")
     for page in sorted((PACKAGING / "man").glob("*.[1-8]")):
@@ -125,6 +129,8 @@ def _system(staging: Path) -> None:
 def _documents(package: Package, staging: Path) -> None:
     documents = staging / "usr/share/doc/robson"
     _compressed((source.ROOT / "CHANGELOG.md").read_bytes(), documents / "NEWS.md.gz")
+    # The rules' annotations point there.
+    _copy(source.ROOT / "docs" / "RUNBOOK.md", documents / "RUNBOOK.md")
     at = datetime.fromtimestamp(package.epoch, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
     entry = f"robson ({package.version}) {package.suite.name}; urgency=medium\n\n  * See NEWS.md.gz.\n\n"
     _compressed(f"{entry} -- {_maintainer()}  {at}\n".encode(), documents / "changelog.gz")

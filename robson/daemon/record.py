@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 import trio
 
+from robson.daemon.backlog import keep_notice
 from robson.daemon.slowness import Slowness
 from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice, TrailingStopUpdated
@@ -42,7 +43,7 @@ class Record:
         self.degraded: str | None = None
         self._upkeep_remark: str | None = None
         self._slowness = Slowness()
-        # Since the start of this run: rows of the sequence by type, and how long each decision took to be durable (s).
+        # Of this run: rows of the sequence by type, and how long each decision took to be durable (s).
         self.rows: Counter[str] = Counter()
         self.commits = Distribution(COMMIT_SECONDS)
         self.twin: Twin | None = None
@@ -127,13 +128,14 @@ class Record:
         return False
 
     def notice(self, notice: Notice) -> None:
-        """Write a notice; it is dropped when the disk refuses, the log still has it."""
+        """Write a notice, in its turn when the disk takes it again; beyond a limit it is in the log alone."""
         level = _log.warning if notice.type in ALARMS else _log.info
         level(notice.type, position_id=notice.position_id, **{k: v for k, v in notice.data.items() if k != "event"})
         try:
             self.write(Commit(notices=(notice,)))
         except RuleError:
-            _log.warning("notice_not_written", notice=notice.type)
+            if not keep_notice(self._backlog, notice):
+                _log.warning("notice_not_written", notice=notice.type)
 
     def start_degraded(self, reason: str) -> None:
         """Begin with a journal that can only be read: exits go on, everything else waits for the disk."""
@@ -218,7 +220,7 @@ class Record:
 
     def degrade(self, reason: str) -> None:
         """From now on exits only, until a write succeeds; told once."""
-        # First of all, before anything that was not written is acted on.
+        # Before anything that was not written is acted on.
         self._seal.tear()
         if self.degraded is None:
             _log.error("journal_degraded", reason=reason)

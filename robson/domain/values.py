@@ -16,6 +16,8 @@ ClientOrderId = NewType("ClientOrderId", str)
 ZERO = Decimal(0)
 HUNDRED = Decimal(100)
 SHOWN_MAX = 40
+BRIEF_DIGITS = 8
+_FRACTION = re.compile(r"-?[0-9]+\.[0-9]+", re.ASCII)
 
 # Binance accepts a decimal only in this form (reference: "Decimal wire format"); longer or exponent forms get -1100.
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
@@ -157,6 +159,15 @@ def plain(number: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def brief(told: object) -> str:
+    """A value as it is read at a glance: a decimal number to eight digits, its cents at least; else as it is."""
+    text = str(told)
+    if len(text) <= BRIEF_DIGITS or _FRACTION.fullmatch(text) is None:
+        return text
+    whole = text.lstrip("-").partition(".")[0]
+    return plain(Context(prec=max(BRIEF_DIGITS, len(whole) + 2)).create_decimal(text))
 
 
 def average_price(quote: Decimal, quantity: Decimal) -> Decimal:

@@ -12,7 +12,12 @@ from robson.drawing.scene import Area, Line, Role, Scene, Spot, Text, clipped, r
 from robson.protocol.charting import ChartPoint, ChartResult
 
 WIDTH, HEIGHT = 960.0, 480.0
+# For a phone: the same letters on less room.
+NARROW_WIDTH, NARROW_HEIGHT = 400.0, 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 18.0, 168.0, 74.0, 40.0
+_NARROW_RIGHT = 124.0
+# A label of either axis wants so much.
+_TIME_ROOM, _PRICE_ROOM = 110.0, 52.0
 _SIZE, _TITLE = 12.0, 18.0
 _TAG_ROOM = 18.0
 _PAD = 0.06
@@ -36,34 +41,47 @@ class Frame:
     end: datetime
     low: float
     high: float
+    width: float = WIDTH
+    height: float = HEIGHT
+
+    @property
+    def right(self) -> float:
+        """Where the room for prices ends, and that for their names begins."""
+        return self.width - (_RIGHT if self.width >= WIDTH else _NARROW_RIGHT)
+
+    @property
+    def bottom(self) -> float:
+        """Where the room for prices ends, and that for moments begins."""
+        return self.height - _BOTTOM
 
     def x(self, moment: datetime) -> float:
         """Pixels from the left."""
         part = (moment - self.begin) / (self.end - self.begin)
-        return _LEFT + min(1.0, max(0.0, part)) * (WIDTH - _LEFT - _RIGHT)
+        return _LEFT + min(1.0, max(0.0, part)) * (self.right - _LEFT)
 
     def y(self, price: Decimal | float) -> float:
         """Pixels from the top."""
         part = (float(price) - self.low) / (self.high - self.low)
-        return HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM)
+        return self.bottom - part * (self.bottom - _TOP)
 
 
-def draw_chart(chart: ChartResult) -> Scene:
+def draw_chart(chart: ChartResult, *, is_narrow: bool = False) -> Scene:
     """The picture of one position, whatever there is of it."""
-    scene = Scene(WIDTH, HEIGHT, headline(chart))
+    width, height = (NARROW_WIDTH, NARROW_HEIGHT) if is_narrow else (WIDTH, HEIGHT)
+    scene = Scene(width, height, headline(chart))
     _head(scene, chart)
-    frame = frame_of(chart)
+    frame = frame_of(chart, width, height)
     if frame is None:
-        scene.add(Text(WIDTH / 2, HEIGHT / 2, "no prices were kept of this position", "muted", 14.0, "middle"))
+        scene.add(Text(width / 2, height / 2, "no prices were kept of this position", "muted", 14.0, "middle"))
         return scene
     tags = tags_of(chart)
-    places = _apart([frame.y(tag.price) for tag in tags])
+    places = _apart([frame.y(tag.price) for tag in tags], frame.bottom - 4)
     for before, after in gaps_of(chart):
         _gap(scene, frame, before, after)
     _axes(scene, frame, chart.price_places, places)
     if chart.entry_price is not None:
         level = frame.y(chart.entry_price)
-        scene.add(Line(((_LEFT, level), (WIDTH - _RIGHT, level)), "entry", 1.0, (2, 4)))
+        scene.add(Line(((_LEFT, level), (frame.right, level)), "entry", 1.0, (2, 4)))
     for run in runs_of(chart.points):
         scene.add(*_price(frame, run, chart.width_seconds))
     scene.add(*(Line(steps, "stop", 1.8) for steps in _steps(frame, chart)))
@@ -94,7 +112,7 @@ def result_role(chart: ChartResult) -> Role:
     return "profit" if chart.pnl > 0 else "loss"
 
 
-def frame_of(chart: ChartResult) -> Frame | None:
+def frame_of(chart: ChartResult, width_pixels: float = WIDTH, height_pixels: float = HEIGHT) -> Frame | None:
     """The room that everything needs; None where there is nothing to show."""
     width = timedelta(seconds=chart.width_seconds)
     marks = [(chart.entered_at, chart.entry_price), (chart.closed_at, chart.exit_price)]
@@ -111,7 +129,7 @@ def frame_of(chart: ChartResult) -> Frame | None:
     # The first span may have begun before the fill; one that is all before it was told by another clock.
     if chart.entered_at is not None and chart.entered_at - width <= begin:
         begin = chart.entered_at
-    return Frame(begin, max(end, begin + width), low - pad, high + pad)
+    return Frame(begin, max(end, begin + width), low - pad, high + pad, width_pixels, height_pixels)
 
 
 def gaps_of(chart: ChartResult) -> Iterator[tuple[datetime, datetime]]:
@@ -151,12 +169,18 @@ def tags_of(chart: ChartResult) -> list[Tag]:
 def _head(scene: Scene, chart: ChartResult) -> None:
     result = result_text(chart)
     whole = f"{chart.symbol} {chart.side}" + ("" if chart.state == "Closed" else f"  {chart.state}")
-    scene.add(Text(_LEFT, 24, whole, "ink", _TITLE, bold=True))
+    title = Text(_LEFT, 24, clipped(whole, scene.width - 2 * _LEFT, _TITLE), "ink", _TITLE, bold=True)
+    told = Text(scene.width - _LEFT, 24, result, result_role(chart), _TITLE, "end", bold=True)
+    scene.add(title)
+    if result and told.box[0] < title.box[2] + _LEFT:
+        # There is no room for both: what came of it takes the place of how.
+        scene.add(Text(_LEFT, 50, result, result_role(chart), _TITLE, bold=True))
+        return
     if result:
-        scene.add(Text(WIDTH - _LEFT, 24, result, result_role(chart), _TITLE, "end", bold=True))
+        scene.add(told)
     entered, closed = chart.entered_at, chart.closed_at
     end = closed or (chart.points[-1].at if chart.points else None)
-    told = [
+    facts = [
         chart.exit_reason.replace("_", " ") if chart.exit_reason else "",
         plain(chart.quantity) if chart.quantity is not None else "",
         f"{entered.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if entered is not None else "",
@@ -166,33 +190,34 @@ def _head(scene: Scene, chart: ChartResult) -> None:
         chart.strategy,
         chart.position_id,
     ]
-    line = clipped(" · ".join(filter(None, told)), WIDTH - 2 * _LEFT, _SIZE)
+    line = clipped(" · ".join(filter(None, facts)), scene.width - 2 * _LEFT, _SIZE)
     scene.add(Text(_LEFT, 50, line, "muted", _SIZE))
 
 
 def _axes(scene: Scene, frame: Frame, places: int, taken: Sequence[float]) -> None:
-    right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
-    for price in scale.price_steps(frame.low, frame.high, places, 7):
+    right, bottom = frame.right, frame.bottom
+    for price in scale.price_steps(frame.low, frame.high, places, int((bottom - _TOP) / _PRICE_ROOM)):
         y = frame.y(price)
         scene.add(Line(((_LEFT, y), (right, y)), "grid"))
         if all(abs(y - other) >= _TAG_ROOM for other in taken):
-            scene.add(Text(right + 8, y, scale.price_text(price, places), "muted", _SIZE))
-    moments = scale.time_steps(frame.begin, frame.end, 7)
+            label = clipped(scale.price_text(price, places), frame.width - right - 8, _SIZE)
+            scene.add(Text(right + 8, y, label, "muted", _SIZE))
+    moments = scale.time_steps(frame.begin, frame.end, int((right - _LEFT) / _TIME_ROOM))
     form = scale.time_form(moments)
     edge = 0.0
     for moment in moments:
         x = frame.x(moment)
         scene.add(Line(((x, _TOP), (x, bottom)), "grid"))
-        label = Text(x, bottom + 18, f"{moment:{form}}", "muted", _SIZE, "middle")
-        if label.box[0] >= max(edge, 0) and label.box[2] < right + 8:
-            scene.add(label)
-            edge = label.box[2] + 8
+        told = Text(x, bottom + 18, f"{moment:{form}}", "muted", _SIZE, "middle")
+        if told.box[0] >= max(edge, 0) and told.box[2] < right + 8:
+            scene.add(told)
+            edge = told.box[2] + 8
     scene.add(Line(((_LEFT, bottom), (right, bottom)), "muted"), Text(right + 8, bottom + 18, "UTC", "muted", _SIZE))
 
 
 def _gap(scene: Scene, frame: Frame, before: datetime, after: datetime) -> None:
     left, right = frame.x(before), frame.x(after)
-    scene.add(rectangle(left, _TOP, right, HEIGHT - _BOTTOM, "gap"))
+    scene.add(rectangle(left, _TOP, right, frame.bottom, "gap"))
     label = Text((left + right) / 2, _TOP + 12, f"no prices {scale.length_text((after - before).total_seconds())}")
     label = Text(label.x, label.y, label.text, "muted", _SIZE, "middle")
     if left <= label.box[0] and label.box[2] <= right:
@@ -242,17 +267,16 @@ def _halo(x: float, y: float) -> Area:
 
 
 def _tag(scene: Scene, frame: Frame, tag: Tag, y: float) -> None:
-    edge = WIDTH - _RIGHT
+    edge = frame.right
     scene.add(Line(((edge, frame.y(tag.price)), (edge + 8, y)), tag.role, 1.4))
-    scene.add(Text(edge + 12, y, clipped(tag.text, _RIGHT - 16, _SIZE), tag.role, _SIZE, bold=True))
+    scene.add(Text(edge + 12, y, clipped(tag.text, frame.width - edge - 16, _SIZE), tag.role, _SIZE, bold=True))
 
 
-def _apart(wanted: Sequence[float]) -> list[float]:
-    """Places as near as possible to the wanted ones (ascending), a line's height from each other, on the picture."""
+def _apart(wanted: Sequence[float], bottom: float) -> list[float]:
+    """Places as near as possible to the wanted ones (ascending), a line's height from each other, above the bottom."""
     found: list[float] = []
     for y in wanted:
         found.append(max(y, found[-1] + _TAG_ROOM) if found else max(y, _TOP))
-    bottom = HEIGHT - _BOTTOM - 4
     for number in reversed(range(len(found))):
         found[number] = min(found[number], bottom - (len(found) - 1 - number) * _TAG_ROOM)
     return found

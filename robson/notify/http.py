@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import re
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,8 @@ ANSWER_BYTES_MAX = 16 * 1024
 # These judge the message; what others refuse (a key, an address) the operator may put right, so they are tried again.
 FINAL = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431})
 RETRY_AFTER_MOST_SECONDS = 3600.0
+# Shorter pieces of an address are words.
+SECRET_PIECE_BYTES = 8
 
 _NTFY_PRIORITY = {"urgent": 5, "normal": 3, "low": 2}
 
@@ -78,7 +81,8 @@ class Http:
         status = answer.status_code
         if 200 <= status < 300:  # noqa: PLR2004  the class of successes
             return
-        reason = f"HTTP {status}: {_told(body, secrets)}"
+        told = _told(body, secrets)
+        reason = f"HTTP {status}: {told}" if told else f"HTTP {status}"
         if status in FINAL:
             raise Refused(reason)
         raise Unsent(reason, self._pause(answer.headers.get("Retry-After", ""), body))
@@ -164,16 +168,24 @@ class Webhook:
             "Idempotency-Key": message.message_id,
             "X-Robson-Timestamp": stamp,
         }
-        secrets: tuple[bytes, ...] = (self._url.reveal(),)
+        url = self._url.reveal()
+        secrets = parts_of(url)
         if self._key is not None:
             secrets += (self._key.reveal(),)
             headers["X-Robson-Signature"] = f"sha256={signature(self._key.reveal(), stamp, body)}"
-        await self._http.ask("POST", secrets[0].decode("latin-1"), content=body, headers=headers, secrets=secrets)
+        await self._http.ask("POST", url.decode("latin-1"), content=body, headers=headers, secrets=secrets)
 
 
 def signature(key: bytes, timestamp: str, body: bytes) -> str:
     """HMAC-SHA256, in hex, of the timestamp (Unix seconds), a full stop and the body."""
     return hmac.new(key, timestamp.encode() + b"." + body, sha256).hexdigest()
+
+
+def parts_of(url: bytes) -> tuple[bytes, ...]:
+    """What of a secret address must not be told, the longest first: a server repeats what came after its name."""
+    target = b"/" + url.partition(b"://")[2].partition(b"/")[2]
+    pieces = (target, *re.split(rb"[/?&=#]", target))
+    return (url, *sorted((p for p in pieces if len(p) >= SECRET_PIECE_BYTES), key=len, reverse=True))
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from robson.notify.http import Http
+from robson.notify.http import Http, parts_of
 from robson.notify.message import Refused, Unsent
 from robson.venue.binance.secret import Secret
 
@@ -44,7 +44,7 @@ class Ping:
         secret = self._url.reveal()
         try:
             with trio.fail_after(min(self._timeout, self._seconds)):
-                await self._http.ask("GET", secret.decode("latin-1"), secrets=(secret,))
+                await self._http.ask("GET", secret.decode("latin-1"), secrets=parts_of(secret))
         except (Refused, Unsent) as failure:
             self.failed += 1
             self._note(str(failure))

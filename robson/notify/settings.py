@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -139,7 +139,18 @@ def read_settings(tree: Mapping[str, Any]) -> NotifySettings:
     try:
         return msgspec.convert(dict(tree), type=NotifySettings, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"[notify]: {error}") from None
+        raise ConfigurationError(f"[notify]: {error}{_hint(str(error))}") from None
+
+
+def _hint(fault: str) -> str:
+    """What would do, as the end of a message."""
+    if fault.startswith("Invalid enum value"):
+        kind = NotifySettings.__annotations__["smtp_security"] if "smtp_security" in fault else Treatment
+        return f", which must be one of {', '.join(get_args(kind))}"
+    if "unknown field" in fault and re.search(r"token|key|password|secret", fault):
+        names = (NTFY_TOKEN, TELEGRAM_TOKEN, WEBHOOK_KEY, WEBHOOK_URL, SMTP_PASSWORD, PING_URL)
+        return f"; secrets are files in the credentials directory (--credentials-dir): {', '.join(names)}"
+    return ""
 
 
 def read_keys(directory: Path | None) -> Keys:

@@ -7,7 +7,7 @@ from typing import Any
 
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
-from robson.domain.values import plain
+from robson.domain.values import brief, plain
 from robson.notify.message import TEXT_CHARACTERS, TITLE_CHARACTERS, Message, clean
 from robson.notify.policy import URGENT, priority
 
@@ -71,6 +71,7 @@ _FIELDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "journal_copied": (("why", "", ""),),
     "drift_found": (("symbol", "", ""), ("kind", "", ""), ("message", "", "")),
     "unprotected": (("seconds", "", " s"), ("causes", "lacked ", "")),
+    "recovered": (("positions", "", " positions"), ("seconds", "protected after ", " s")),
     "gap_forgiven": (("price", "price ", ""), ("crossed_stop", "crossed ", ""), ("crossed_at", "at ", "")),
     "gap_unfilled": (("since", "from ", ""), ("until", "to ", "")),
 }
@@ -160,4 +161,4 @@ def _details(row: Recorded) -> str:
 
 
 def _shown(value: Any) -> str:
-    return " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else brief(value)

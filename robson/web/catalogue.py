@@ -198,6 +198,13 @@ CATALOGUE: tuple[Metric, ...] = (
         readings.commits,
     ),
     Metric("robson_journal_size_bytes", "gauge", ("file",), "The journal and the log beside it", readings.journal_size),
+    Metric(
+        "robson_disk_free_bytes",
+        "gauge",
+        (),
+        "What the daemon may still write where its state is; `health` wants 50 MB",
+        readings.disk_free,
+    ),
     Metric("robson_journal_last_seq", "gauge", (), "The number of the newest event", readings.last_seq),
     Metric(
         "robson_subscribers", "gauge", (), "Clients of the control socket that follow the events", readings.subscribers

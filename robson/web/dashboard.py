@@ -53,7 +53,7 @@ class Dashboard:
         self._sources = sources
         self._steady = steady
         self._streams = 0
-        self._charts: dict[str, tuple[float, Reply]] = {}
+        self._charts: dict[tuple[str, bool], tuple[float, Reply]] = {}
         self._static = {name: files("robson.web").joinpath("static", name[1:]).read_bytes() for name in _STATIC}
         # These are made at most once a second, whoever asks.
         self.makers: dict[str, Callable[[], Awaitable[Reply]]] = {
@@ -64,11 +64,11 @@ class Dashboard:
 
     async def respond(self, asked: Asked) -> Reply | None:
         """The answer to what differs with who asks: the stream, and charts; None for everything else."""
-        path = asked.target.partition("?")[0]
+        path, _, query = asked.target.partition("?")
         if path == "/live":
             return self._live(asked)
         found = _CHART.fullmatch(path)
-        return await self._chart(found[1]) if found is not None else None
+        return await self._chart(found[1], is_narrow="narrow" in query.split("&")) if found is not None else None
 
     async def _file(self, name: str) -> Reply:
         return Reply(200, self._static[name], _STATIC[name])
@@ -93,8 +93,9 @@ class Dashboard:
         ticks = {symbol: instrument.tick_size for symbol, instrument in around.instruments.items()}
         return part(status, health, around.clock.now(), stamp=stamp, ticks=ticks)
 
-    async def _chart(self, position_id: str) -> Reply:
-        made_at, reply = self._charts.get(position_id, (-CHART_SECONDS, None))
+    async def _chart(self, position_id: str, *, is_narrow: bool) -> Reply:
+        kept = (position_id, is_narrow)
+        made_at, reply = self._charts.get(kept, (-CHART_SECONDS, None))
         if reply is not None and self._steady() - made_at < CHART_SECONDS:
             return reply
         request = ChartRequest(position_id=position_id, points=CHART_POINTS)
@@ -102,9 +103,10 @@ class Dashboard:
             chart = await self._sources.desk.chart(request, _NOBODY)
         except RuleError as error:
             return Reply(404, f"{error.message}\n".encode())
-        reply = Reply(200, to_svg(draw_chart(chart)).encode(), "image/svg+xml", policy=_PICTURE_POLICY)
-        self._charts.pop(position_id, None)
-        self._charts[position_id] = (self._steady(), reply)
+        picture = to_svg(draw_chart(chart, is_narrow=is_narrow)).encode()
+        reply = Reply(200, picture, "image/svg+xml", policy=_PICTURE_POLICY)
+        self._charts.pop(kept, None)
+        self._charts[kept] = (self._steady(), reply)
         while len(self._charts) > CHARTS_KEPT_MAX:
             del self._charts[next(iter(self._charts))]
         return reply

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from robson.domain.sequence import Recorded
-from robson.domain.values import plain
+from robson.domain.values import brief, plain
 from robson.drawing.svg import escaped
 from robson.protocol.results import FeedView, HealthResult, PositionView, StatusResult
 
@@ -93,7 +93,7 @@ def event_item(row: Recorded) -> str:
 def event_text(row: Recorded) -> str:
     """One event in a line of text: what happened and with which figures; the whole is in `robsonctl events`."""
     told = (
-        f"{name.replace('_', ' ')} {value}"
+        f"{name.replace('_', ' ')} {brief(value)}"
         for name, value in row.data.items()
         if name not in _UNTOLD and value not in ("", None) and not isinstance(value, (dict, list, tuple))
     )
@@ -169,7 +169,7 @@ def _positions(status: StatusResult, at: datetime, ticks: Mapping[str, Decimal])
     left = len(status.positions) - len(shown)
     more = f"<p>{left} more: <code>robsonctl status</code></p>\n" if left else ""
     table = (
-        f'<div class="wide" tabindex="0" role="region" aria-labelledby="positions"><table>\n<thead><tr>{head}</tr>'
+        f'<div class="wide" tabindex="0" role="group" aria-labelledby="positions"><table>\n<thead><tr>{head}</tr>'
         f"</thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
         if rows
         else "<p>No position is open.</p>\n"
@@ -220,10 +220,11 @@ def _charts(views: Sequence[PositionView], stamp: int) -> str:
     if not entered:
         return ""
     figures = "".join(
-        f'<figure id="chart-{escaped(view.position_id)}"><a href="/chart/{escaped(view.position_id)}.svg">'
-        f'<img src="/chart/{escaped(view.position_id)}.svg?at={stamp}" width="960" height="480" '
-        f'alt="{escaped(_described(view))}"></a></figure>\n'
-        for view in entered
+        f'<figure id="chart-{name}"><a href="/chart/{name}.svg"><picture>'
+        f'<source media="(max-width: 36rem)" srcset="/chart/{name}.svg?narrow&amp;at={stamp}" width="400" height="320">'
+        f'<img src="/chart/{name}.svg?at={stamp}" width="960" height="480" alt="{escaped(_described(view))}">'
+        "</picture></a></figure>\n"
+        for name, view in ((escaped(view.position_id), view) for view in entered)
     )
     return f'<section aria-labelledby="charts">\n<h2 id="charts">Charts</h2>\n{figures}</section>\n'
 
@@ -240,7 +241,7 @@ def _prices(status: StatusResult, ticks: Mapping[str, Decimal]) -> str:
         return ""
     head = '<th scope="col">Symbol</th><th scope="col" class="n">Price</th><th scope="col" class="n">Age</th>'
     return (
-        '<section aria-labelledby="prices">\n<h2 id="prices">Prices</h2>\n<div class="wide" tabindex="0" role="region" '
+        '<section aria-labelledby="prices">\n<h2 id="prices">Prices</h2>\n<div class="wide" tabindex="0" role="group" '
         f'aria-labelledby="prices"><table class="narrow">\n<thead><tr>{head}<th scope="col">Feed</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></div>\n</section>\n"
     )

@@ -1,11 +1,13 @@
 """How each metric is read, at the moment of the scrape, from what the daemon knows anyway."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from robson.daemon.doubts import failing, in_doubt
 from robson.daemon.readings import health_checks
+from robson.domain.events import EVENT_TYPES, NOTICE_TYPES
 from robson.domain.values import Role
 from robson.log import dropped_records
 from robson.metrics import Distribution
@@ -163,8 +165,10 @@ def feed_dropped(sources: Sources) -> Reading:
 
 
 def feed_interruptions(sources: Sources) -> Reading:
-    """By symbol."""
-    return [((symbol,), count) for symbol, count in sources.around.market.interruptions.items()]
+    """By symbol, with zero where there was none: an increase is seen only from a number that was there."""
+    market = sources.around.market
+    counted = {**dict.fromkeys(market.states(), 0), **market.interruptions}
+    return [((symbol,), count) for symbol, count in counted.items()]
 
 
 def feed_reconnects(sources: Sources) -> Reading:
@@ -176,8 +180,9 @@ def feed_reconnects(sources: Sources) -> Reading:
 
 
 def events(sources: Sources) -> Reading:
-    """By type: events and notices."""
-    return [((kind,), count) for kind, count in sources.around.record.rows.items()]
+    """By type, events and notices, with zero for what has not happened."""
+    rows = sources.around.record.rows
+    return [((kind,), rows[kind]) for kind in (*EVENT_TYPES, *NOTICE_TYPES)]
 
 
 def commits(sources: Sources) -> Reading:
@@ -194,6 +199,14 @@ def _sizes(sources: Sources) -> Iterator[tuple[tuple[str, ...], float]]:
     for name in JOURNAL_FILES:
         with suppress(OSError):
             yield (name,), (sources.state / name).stat().st_size
+
+
+def disk_free(sources: Sources) -> Reading:
+    """Nothing where the disk cannot be asked."""
+    with suppress(OSError):
+        found = os.statvfs(sources.state)
+        return _one(found.f_bavail * found.f_frsize)
+    return []
 
 
 def last_seq(sources: Sources) -> Reading:

@@ -16,6 +16,7 @@ PICTURES = BUILD / "pictures"
 SCREENS = {
     "desktop": (1280, 900, {}),
     "desktop-dark": (1280, 900, {"dark": True}),
+    "tablet": (780, 1024, {}),
     "phone": (390, 844, {"phone": True}),
     "phone-dark": (390, 844, {"phone": True, "dark": True}),
 }
@@ -127,9 +128,16 @@ async def test_axe_finds_nothing(page: Tab, running: Daemon, name: str) -> None:
         pytest.skip("axe-core could not be fetched from npm")
     width, height, options = SCREENS[name]
     await page.show(width, height, **options)
+    await page.value(source + ";0")
+    await page.until("document.querySelectorAll('main tbody tr').length === 3")
+    assert await violations(page) == []
     running.ok("panic")
     await page.until("document.querySelector('[role=alert]') !== null")
-    await page.value(source + ";0")
+    await page.until("document.querySelectorAll('main tbody tr').length === 0")
+    assert await violations(page) == []
+
+
+async def violations(page: Tab) -> list[tuple[str, str, list[str]]]:
+    """What axe finds of the page as it is now."""
     found = json.loads(await page.value("axe.run().then((result) => JSON.stringify(result.violations))"))
-    told = [(each["id"], each["impact"], [node["html"] for node in each["nodes"]][:3]) for each in found]
-    assert told == []
+    return [(each["id"], each["impact"], [node["html"] for node in each["nodes"]][:3]) for each in found]

@@ -15,7 +15,7 @@ from robson.web.pages import Pages
 from tests.hall import Hall, drain, hall
 from tests.unit.web.scraping import sources_of
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "source"}
 # How long a reader on simulated time waits for a part of the stream.
 PATIENCE_SECONDS = 60
 
@@ -76,7 +76,9 @@ async def test_nothing_comes_from_elsewhere_and_nothing_is_inline(tmp_path: Path
     async with hall(tmp_path) as served:
         await served.rig.active()
         _, page = await page_of(served)
-        addresses = [value for _, found in page.tags for name, value in found.items() if name in {"src", "href"}]
+        addresses = [
+            value for _, found in page.tags for name, value in found.items() if name in {"src", "srcset", "href"}
+        ]
         assert addresses
         assert all(str(address).startswith(("/", "#")) for address in addresses)
         assert not page.all("style")
@@ -104,6 +106,9 @@ async def test_a_chart_for_each_position_that_has_entered(tmp_path: Path) -> Non
         assert (status, headers["content-type"]) == (200, "image/svg+xml")
         assert "script" not in picture
         assert "BTCUSDT long Active" in picture
+        (narrow,) = page.all("source")
+        status, _, small = await served.get(str(narrow["srcset"]))
+        assert (status, 'viewBox="0 0 400 320"' in small, 'viewBox="0 0 960 480"' in picture) == (200, True, True)
         for target in ("/chart/nobody.svg", f"/chart/{position_id}", f"/chart/../{position_id}.svg", "/chart/a/b.svg"):
             assert (await served.get(target))[0] == 404, target
 

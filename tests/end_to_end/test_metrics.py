@@ -10,6 +10,7 @@ import pytest
 
 from tests.end_to_end.daemon import Daemon, daemon
 from tests.end_to_end.rehearsal import rehearsing
+from tests.promtool import assert_lints, needs_promtool
 from tests.unit.web.scraping import values_in
 
 ANYWHERE = {"ROBSON_HTTP_LISTEN": "127.0.0.1:0"}
@@ -33,6 +34,14 @@ def get(running: Daemon, target: str) -> tuple[int, str]:
 def metrics(running: Daemon) -> dict[str, float]:
     status, page = get(running, "/metrics")
     assert status == 200
+    return values_in(page)
+
+
+def linted(running: Daemon) -> dict[str, float]:
+    """The samples of a page that Prometheus's linter has nothing to say about."""
+    status, page = get(running, "/metrics")
+    assert status == 200
+    assert_lints(page)
     return values_in(page)
 
 
@@ -130,3 +139,47 @@ def test_the_exchange_is_measured_and_an_exit_without_an_answer_is_in_doubt(tmp_
         assert abs(seen["robson_exchange_clock_offset_seconds"]) < 5
         assert any(name.startswith("robson_exchange_used_weight") for name in seen)
         assert "robson_feed_reconnects_total" in seen
+
+
+@needs_promtool
+def test_the_linter_has_no_complaint_of_any_state(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "notify-webhook-key").write_text("k")
+    # Nobody listens there: messages and pings fail, and are counted.
+    nowhere = {"ROBSON_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:9/", "ROBSON_NOTIFY_PING_URL": "http://127.0.0.1:9/"}
+    env = {**ANYWHERE, **nowhere, "ROBSON_CREDENTIALS_DIR": str(keys)}
+    with daemon(tmp_path / "state", "--feed", "synthetic", env=env) as started:
+        assert not any(value for name, value in linted(started).items() if name.startswith("robson_positions"))
+        position_id = started.arm(strategy="immediate")
+        started.arm(symbol="ETHUSDT", side="short")
+        started.wait_event("entry_filled", position_id=position_id)
+        started.wait_until(lambda: metrics(started)['robson_positions{state="Active"}'] == 1, "an Active position")
+        seen = linted(started)
+        assert seen['robson_positions{state="Armed"}'] == 1
+        assert seen['robson_feed_ticks_total{symbol="BTCUSDT"}'] > 0
+        started.ok("panic")
+        started.wait_event("position_closed", position_id=position_id)
+        filled = 'robson_orders_total{result="filled",role="exit"}'
+        started.wait_until(lambda: metrics(started)[filled] == 1, "the exit")
+        failed = 'robson_notifications_failed_total{channel="webhook"}'
+        started.wait_until(lambda: metrics(started)[failed] > 0, "a message that fails")
+        started.wait_until(lambda: metrics(started)['robson_pings_total{result="failed"}'] > 0, "a ping that fails")
+        assert linted(started)["robson_panic_latched"] == 1
+
+
+@needs_promtool
+def test_the_linter_has_no_complaint_in_live_mode(tmp_path: Path) -> None:
+    with rehearsing(tmp_path, daemon_env=ANYWHERE) as live:
+        assert any(name.startswith('robson_info{mode="live"') for name in linted(live.daemon))
+        position_id = live.entered("short")
+        live.daemon.wait_until(lambda: metrics(live.daemon)['robson_positions{state="Active"}'] == 1, "an entry")
+        linted(live.daemon)
+        live.cross(position_id)
+        live.closed(position_id)
+        live.daemon.wait_until(
+            lambda: metrics(live.daemon)['robson_orders_total{result="filled",role="exit"}'] == 1, "its exit"
+        )
+        seen = linted(live.daemon)
+        assert seen['robson_exchange_request_seconds_count{endpoint="POST /sapi/v1/margin/order"}'] >= 2
+        assert any(name.startswith("robson_exchange_used_weight") for name in seen)

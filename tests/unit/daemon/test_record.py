@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from robson.daemon.backlog import NOTICES_MOST
 from robson.daemon.record import Record
 from robson.domain.errors import JournalUnusable, RuleError
 from robson.domain.events import Notice
@@ -84,7 +85,9 @@ async def test_one_that_could_only_be_read_is_written_when_the_disk_is_back(
             await trio.sleep(3)
             assert rig.record.degraded is None
             assert (await rig.close(held)).outcome == "closed"
-            assert rig.events()[-6:][:2] == ["journal_degraded", "journal_recovered"]
+            # What was to be told meanwhile has waited for the disk.
+            at = rig.events().index("journal_degraded")
+            assert rig.events()[at : at + 4] == ["journal_degraded", "recovered", "unprotected", "journal_recovered"]
             assert (await rig.arm("ETHUSDT")) is not None
     with closing(opened(journal.path)) as again:
         assert again.epoch == 3
@@ -167,6 +170,35 @@ class Stepping(SimulatedClock):
 
     def monotonic(self) -> float:
         return trio.current_time() + self.passed
+
+
+class CountingJournal(MemoryJournal):
+    """Counts what is written."""
+
+    count = 0
+
+    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        self.count += 1
+        return super().commit(commit)
+
+
+async def test_notices_wait_for_the_disk_in_their_turn_and_only_so_many(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    journal = CountingJournal()
+    clock = SimulatedClock()
+    record = Record(journal, journal.recover(), clock, FileSeal(tmp_path, place=tmp_path, boot_id="1"))
+    journal.broken = "no space left on device"
+    for number in range(NOTICES_MOST + 100):
+        record.notice(Notice(type="feed_stale", at=clock.now(), data={"number": number}))
+    journal.broken = None
+    journal.count = 0
+    record.notice(Notice(type="feed_recovered", at=clock.now()))
+    # However many they are, the loop does not wait for the disk as often.
+    assert journal.count == 2
+    rows = list(journal.events(limit=10 * NOTICES_MOST))
+    assert [row.type for row in (rows[0], rows[-1])] == ["journal_degraded", "feed_recovered"]
+    assert [row.data["number"] for row in rows[1:-1]] == list(range(NOTICES_MOST - 1))
 
 
 async def test_a_slow_disk_is_told_of_until_it_is_fast_again(tmp_path: Path, autojump_clock: MockClock) -> None:

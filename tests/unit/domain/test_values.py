@@ -15,6 +15,7 @@ from robson.domain.values import (
     Side,
     add_amounts,
     average_price,
+    brief,
     entry_order_side,
     exit_order_side,
     parse_amount,
@@ -114,6 +115,19 @@ def test_the_ends_of_a_range_belong_to_it(bounds: Bounds, text: str) -> None:
 )
 def test_numbers_are_written_in_plain_digits(number: str, text: str) -> None:
     assert plain(Decimal(number)) == text
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        *(("95009.14842600513", "95009.148"), ("-2.2675935180305260697", "-2.2675935"), ("3596.1946", "3596.1946")),
+        *(("0.0235759916940184", "0.023575992"), ("123456789.129", "123456789.13"), ("100.00000000", "100")),
+        *((Decimal("0.00000831"), "0.00000831"), ("0123456789abcdef", "0123456789abcdef"), (1234567890, "1234567890")),
+        *(("2026-01-01T00:10:00.5", "2026-01-01T00:10:00.5"), ("1e99999999", "1e99999999"), (True, "True")),
+    ],
+)
+def test_at_a_glance_a_number_has_eight_digits(told: object, text: str) -> None:
+    assert brief(told) == text
 
 
 def test_an_average_price_has_sixteen_digits() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robson.drawing.chart import HEIGHT, WIDTH, draw_chart, frame_of, headline
+from robson.drawing.chart import draw_chart, frame_of, headline
 from robson.drawing.png import to_png
 from robson.drawing.scene import Line, Scene, Text
 from robson.drawing.svg import escaped, to_svg
@@ -26,9 +26,9 @@ def assert_readable(scene: Scene) -> None:
     for text in scene.texts:
         left, top, right, bottom = text.box
         assert left >= 0, text
-        assert right <= WIDTH, text
+        assert right <= scene.width, text
         assert top >= 0, text
-        assert bottom <= HEIGHT, text
+        assert bottom <= scene.height, text
     for one, other in itertools.combinations(scene.texts, 2):
         a, b = one.box, other.box
         overlaps = a[0] < b[2] and b[0] < a[2] and a[1] + 1 < b[3] and b[1] + 1 < a[3]
@@ -51,16 +51,28 @@ charts = st.builds(
 
 
 @settings(max_examples=150, deadline=None)
-@given(charts)
-def test_nothing_overlaps_and_nothing_leaves_the_picture(chart: ChartResult) -> None:
-    scene = draw_chart(chart)
+@given(charts, st.booleans())
+def test_nothing_overlaps_and_nothing_leaves_the_picture(chart: ChartResult, is_narrow: bool) -> None:
+    scene = draw_chart(chart, is_narrow=is_narrow)
     assert_readable(scene)
     for part in scene.parts:
         if not isinstance(part, Text):
             for x, y in part.spots:
-                assert -1 <= x <= WIDTH + 1, part
-                assert -1 <= y <= HEIGHT + 1, part
+                assert -1 <= x <= scene.width + 1, part
+                assert -1 <= y <= scene.height + 1, part
     ET.fromstring(to_svg(scene))
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_a_phone_is_told_what_and_with_which_result(name: str) -> None:
+    chart = GALLERY[name]
+    scene = draw_chart(chart, is_narrow=True)
+    assert_readable(scene)
+    told = [text.text for text in scene.texts]
+    assert told[0].startswith(f"{chart.symbol} {chart.side}")
+    assert any(f"({chart.r_multiple:+.2f} R)" in text for text in told)
+    # Nothing is drawn smaller than on a large screen.
+    assert min(text.size for text in scene.texts) == min(text.size for text in draw_chart(chart).texts)
 
 
 @pytest.mark.parametrize("name", GALLERY)

@@ -2,15 +2,22 @@
 
 import json
 import socket
+from collections.abc import Callable
+from random import Random
 
 import pytest
 import trio
+import trio.testing
 
-from robson.notify.http import Http, Ntfy, Telegram, Webhook, signature
-from robson.notify.message import Message, Refused, Unsent
+from robson.notify import courier
+from robson.notify.courier import Story
+from robson.notify.http import Http, Ntfy, Telegram, Webhook, parts_of, signature
+from robson.notify.message import Channel, Message, Refused, Unsent
+from robson.notify.settings import NotifySettings
 from robson.venue.binance.secret import Secret
 from tests.rig import START
 from tests.unit.notify.servers import http_server
+from tests.unit.notify.test_courier import Desk
 
 PATIENCE_SECONDS = 60
 
@@ -98,11 +105,48 @@ async def test_what_judges_the_message_is_final(status: int) -> None:
             await webhook(server.url).send(MESSAGE)
 
 
+CHANNELS = {
+    "ntfy": lambda url: Ntfy(http(), url, "robson", Secret(b"tk_AAsecretsecret")),
+    "telegram": lambda url: Telegram(http(), url, "42", Secret(TOKEN.encode())),
+    "webhook": lambda url: webhook(f"{url}/AAsecretsecret"),
+}
+each_channel = pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS.keys())
+
+
+@each_channel
 @pytest.mark.parametrize("way", ["cut", "close"])
-async def test_an_answer_that_breaks_off_is_no_delivery(way: str) -> None:
+async def test_an_answer_that_breaks_off_is_no_delivery(channel: Callable[[str], Channel], way: str) -> None:
     async with http_server(way) as server:
-        with pytest.raises(Unsent):
-            await webhook(server.url).send(MESSAGE)
+        with pytest.raises(Unsent) as caught:
+            await channel(server.url).send(MESSAGE)
+    assert "secretsecret" not in str(caught.value)
+
+
+@each_channel
+async def test_a_channel_gets_through_every_kind_of_outage_with_one_message(
+    channel: Callable[[str], Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "BACKOFF_SECONDS", 0.01)
+    outage = ["close", "cut", (500, {}, b"tk_AAsecretsecret"), (429, {"Retry-After": "0"}, b""), (302, {}, b"")]
+    desk = Desk()
+    async with http_server(*outage) as server:
+        made = channel(server.url)
+        async with trio.open_nursery() as nursery:
+            story = Story(desk.journal, lambda: desk.last_seq, desk.wait)
+            settings = NotifySettings(timeout_seconds=PATIENCE_SECONDS)
+            carrying = courier.Courier(made, story, settings, clock=desk.clock, mode="paper", random=Random(1))
+            nursery.start_soon(carrying.run)
+            await trio.testing.wait_all_tasks_blocked()
+            desk.say("exit_failing", "panic_latched")
+            with trio.fail_after(PATIENCE_SECONDS):
+                while carrying.delivered < 2:  # noqa: ASYNC110  it tells nobody
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+    assert (carrying.failed, carrying.given_up, carrying.trouble, carrying.backlog) == (len(outage), 0, None, 0)
+    bodies = [got.body for got in server.got]
+    # The same message until it is taken, then the next.
+    assert len(bodies) == len(outage) + 2
+    assert set(bodies[:-1]) == {bodies[0]} != {bodies[-1]}
 
 
 async def test_a_refused_connection_an_unknown_name_and_no_tls_are_told_apart() -> None:
@@ -125,3 +169,15 @@ async def test_a_token_that_the_server_repeats_is_hidden() -> None:
     assert TOKEN not in told
     assert "(hidden)" in told
     assert "\x1b" not in told
+
+
+async def test_an_address_that_the_server_repeats_in_part_is_hidden() -> None:
+    async with http_server((404, {}, b"no /hooks/AAsecretsecret?key=BBsecretsecret, nor AAsecretsecret")) as server:
+        with pytest.raises(Unsent) as caught:
+            await webhook(server.url + "/hooks/AAsecretsecret?key=BBsecretsecret").send(MESSAGE)
+    assert str(caught.value) == "HTTP 404: no (hidden), nor (hidden)"
+
+
+@pytest.mark.parametrize("url", [b"http://host", b"http://host/", b"http://host/a/b", b"http://host/a?b"])
+def test_an_address_without_a_secret_hides_no_words(url: bytes) -> None:
+    assert parts_of(url) == (url,)

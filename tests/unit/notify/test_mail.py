@@ -54,9 +54,11 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def mail_server(certificate: Path | str = "-", answer: str = "250 OK") -> AsyncIterator[tuple[int, Any]]:
+async def mail_server(
+    certificate: Path | str = "-", answer: str = "250 OK", *options: str
+) -> AsyncIterator[tuple[int, Any]]:
     """Port and process of a mail server for the block."""
-    command = [sys.executable, str(SERVER), str(certificate), answer]
+    command = [sys.executable, str(SERVER), str(certificate), answer, *options]
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             process = await nursery.start(
@@ -99,6 +101,37 @@ async def test_a_mail_goes_out_over_starttls_with_a_login(certificate: Path) -> 
     assert body.replace("\r\n", "\n").strip() == ".\n.dots\nBcc: x"
 
 
+@pytest.mark.parametrize("options", [("login",), ("tls",), ("tls", "login")], ids=" ".join)
+async def test_a_mail_goes_out_with_tls_from_the_start_and_where_only_login_is_offered(
+    certificate: Path, options: tuple[str, ...]
+) -> None:
+    security = {"smtp_security": "tls"} if "tls" in options else {}
+    async with mail_server(certificate, "250 OK", *options) as (port, lines):
+        await mail(port, certificate, smtp_user="robson", **security).send(MESSAGE)
+        got = await taken(lines)
+    assert (got["tls"], got["login"]) == (True, True)
+    assert "Subject: " + MESSAGE.title in got["content"]
+
+
+@pytest.mark.parametrize("options", [("login",), ()], ids=["login", "plain"])
+async def test_no_way_of_logging_in_shows_a_password_that_is_wrong(options: tuple[str, ...]) -> None:
+    async with mail_server("-", "250 OK", *options) as (port, _):
+        with pytest.raises(Unsent) as caught:
+            await mail(port, smtp_user="another", **PLAIN).send(MESSAGE)
+    assert str(caught.value) == "SMTP 535 to the login"
+
+
+async def test_tls_from_the_start_is_not_given_up_for_a_foreign_certificate_or_a_server_without(
+    certificate: Path,
+) -> None:
+    async with mail_server(certificate, "250 OK", "tls") as (port, _):
+        with pytest.raises(Unsent, match="(?i)certificate"):
+            await mail(port, smtp_security="tls").send(MESSAGE)
+    async with mail_server() as (port, _):
+        with pytest.raises(Unsent, match="(?i)ssl"):
+            await mail(port, certificate, smtp_security="tls").send(MESSAGE)
+
+
 async def test_without_starttls_or_with_a_foreign_certificate_nothing_is_sent(certificate: Path) -> None:
     async with mail_server() as (port, _):
         with pytest.raises(Unsent, match="no STARTTLS"):
@@ -106,13 +139,6 @@ async def test_without_starttls_or_with_a_foreign_certificate_nothing_is_sent(ce
     async with mail_server(certificate) as (port, _):
         with pytest.raises(Unsent, match="(?i)certificate"):
             await mail(port).send(MESSAGE)
-
-
-async def test_a_login_that_is_wrong_is_tried_again_and_shows_no_password() -> None:
-    async with mail_server() as (port, _):
-        with pytest.raises(Unsent) as caught:
-            await mail(port, smtp_user="another", **PLAIN).send(MESSAGE)
-    assert str(caught.value) == "SMTP 535 to the login"
 
 
 @pytest.mark.parametrize(("answer", "kind"), [("554 spam", Refused), ("451 later", Unsent)])

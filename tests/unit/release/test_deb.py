@@ -53,6 +53,9 @@ def test_everything_is_in_its_place_and_root_s(package: Package, tmp_path: Path)
         "/usr/lib/robson/lib/python3.11/site-packages/robson/__init__.py",
         "/usr/share/doc/robson/copyright",
         "/usr/share/doc/robson/changelog.gz",
+        "/usr/share/doc/robson/RUNBOOK.md",
+        "/usr/share/doc/robson/examples/prometheus/robson.rules.yml",
+        "/usr/share/doc/robson/examples/grafana/robson.json",
     ):
         assert found[path] == ("-rw-r--r--", "root/root"), path
     for program in ("/usr/bin/robson", "/usr/bin/robsonctl", "/usr/lib/robson/robson-alert"):

@@ -1,9 +1,11 @@
 """What the metrics say of a life, of an order in doubt, of an exit that fails and of a daemon in trouble."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -52,6 +54,9 @@ async def test_a_whole_life_is_counted(tmp_path: Path, autojump_clock: MockClock
     assert active['robson_positions{state="Active"}'] == 1
     assert active["robson_tick_to_order_seconds_count"] == 0
     assert active['robson_feed_ticks_total{symbol="BTCUSDT"}'] == 1
+    assert active['robson_feed_interruptions_total{symbol="BTCUSDT"}'] == 0
+    # What has not happened is told as well: Prometheus sees no increase in what begins with one.
+    assert active['robson_events_total{type="exit_filled"}'] == active['robson_events_total{type="drift_found"}'] == 0
     assert not any(value for name, value in closed.items() if name.startswith("robson_positions"))
     for role in ("entry", "exit"):
         assert closed[f'robson_orders_total{{result="filled",role="{role}"}}'] == 1
@@ -215,7 +220,10 @@ async def test_an_exchange_and_files_are_shown_where_there_are_any(tmp_path: Pat
         sources = Sources(rig.desk, rig.supervisor, tmp_path, reconnects=lambda: 3, traffic=Requests())
         sources.loop_delay.note(0.2)
         shown = values_in(page_of(sources))
-    assert not any(name.startswith(("robson_exchange", "robson_journal_size")) for name in bare)
+    assert not any(name.startswith(("robson_exchange", "robson_journal_size", "robson_disk")) for name in bare)
+    found = os.statvfs(tmp_path)
+    # Others write here, too.
+    assert shown["robson_disk_free_bytes"] == pytest.approx(found.f_bavail * found.f_frsize, rel=0.5)
     assert shown['robson_journal_size_bytes{file="robson.db"}'] == 4096
     assert shown["robson_feed_reconnects_total"] == 3
     assert shown["robson_loop_delay_seconds_sum"] == 0.2
