@@ -234,6 +234,8 @@ def _tick(trade: _AggregateTrade | _SingleTrade) -> Tick:
 
 
 def _book(top: _Top) -> Frame:
+    if not (top.bid.is_finite() and top.ask.is_finite()):
+        raise ValueError(f"bid was {top.bid} and ask {top.ask}, which must be numbers")
     # An empty side of the book is shown as zero: there is no price to compare a stop with.
     if not (top.bid > 0 and top.ask > 0):
         return OtherFrame(kind="empty book")

@@ -227,3 +227,9 @@ def test_the_frames_that_come_all_the_time_are_read_at_once(stream: str, body: s
     at_once = codec._at_once(frame)
     assert at_once is not None
     assert [at_once, at_once] == both_ways(frame)
+
+
+@pytest.mark.parametrize("bid", ["NaN", "sNaN", "Infinity"])
+def test_a_book_with_a_price_that_is_no_number_is_malformed(bid: str) -> None:
+    with pytest.raises(codec.MalformedFrame, match=bid):
+        codec.decode(f'{{"u":1,"s":"BNBUSDT","b":"{bid}","B":"1","a":"25.3","A":"1"}}')
