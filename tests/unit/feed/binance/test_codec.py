@@ -209,7 +209,8 @@ def test_a_frame_read_at_once_is_what_it_is_step_by_step(
     body = {"u": body.pop("u"), **body} if "u" in body and "e" in left_out else body
     body |= {key: _ODD[key][number % len(_ODD[key])] for key, number in odd.items()}
     at_once, by_steps = both_ways(json.dumps({"stream": stream, "data": body}, separators=(",", ":")))
-    assert at_once == by_steps
+    # Not a number is not equal to itself.
+    assert repr(at_once) == repr(by_steps)
 
 
 @pytest.mark.parametrize(
