@@ -121,9 +121,17 @@ class _Top(msgspec.Struct):
     ask: Decimal = msgspec.field(name="a")
 
 
+class _UntitledTop(_Top):
+    e: None = None
+    # Of answers to requests, which are judged elsewhere.
+    code: None = None
+    error: None = None
+    result: None = None
+
+
 class _StreamedTop(msgspec.Struct):
     stream: str
-    data: _Top
+    data: _UntitledTop
 
 
 class _Kline(msgspec.Struct):
