@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -86,7 +87,8 @@ class Opening:
         for event in self._protocol.events():
             match event:
                 case AcceptConnection():
-                    self.frames = Frames(self._protocol)
+                    assert self._protocol.connection is not None
+                    self.frames = Frames(self._protocol.connection)
                 case RejectConnection():
                     self._refusal = event
                     if not event.has_body:
@@ -112,7 +114,7 @@ class Opening:
 class Frames:
     """An open connection: `take` what comes, send what is in `due` and what the other methods give."""
 
-    def __init__(self, protocol: WSConnection) -> None:
+    def __init__(self, protocol: Connection) -> None:
         self._protocol = protocol
         # A frame that has not come whole.
         self._rest = bytearray()

@@ -89,6 +89,12 @@ class WebSocket:
         except SocketLost:
             pass
 
+    async def answer(self) -> None:
+        """Send what the messages that have come ask for by themselves: pongs, a farewell."""
+        if self._frames.due:
+            due, self._frames.due = self._frames.due, b""
+            await self._send(due)
+
     async def _read(self) -> None:
         frames = self._frames
         try:
@@ -99,9 +105,7 @@ class WebSocket:
         self._come += frames.take(bytes(chunk))
         if frames.pongs:
             self._heed_pongs()
-        if frames.due:
-            due, frames.due = frames.due, b""
-            await self._send(due)
+        await self.answer()
         if frames.closed is not None:
             for answered in self._pings.values():
                 answered.set()
@@ -229,4 +233,6 @@ async def _shake_hands(stream: trio.abc.Stream, host: str, resource: str) -> Web
         raise SocketLost(f"no WebSocket at {host}{resource}: {error.__cause__ or error}") from error
     except NoWebSocket as error:
         raise SocketLost(f"no WebSocket at {host}{resource}: {error}") from error
-    return WebSocket(stream, opening.frames, opening.messages)
+    socket = WebSocket(stream, opening.frames, opening.messages)
+    await socket.answer()
+    return socket
