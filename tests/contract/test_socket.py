@@ -103,11 +103,13 @@ class Way:
                 nursery.start_soon(serve, theirs)
                 return speak(ours, "exchange.test", "/stream")
             case "tcp":
-                listen, scheme = partial[Any](trio.serve_tcp, serve, 0, host="127.0.0.1"), "ws"
+                listen: Any = partial(trio.serve_tcp, serve, 0, host="127.0.0.1")
+                scheme = "ws"
             case _:
                 safe = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 safe.load_cert_chain(self._certificate)
-                listen, scheme = partial[Any](trio.serve_ssl_over_tcp, serve, 0, safe, host="127.0.0.1"), "wss"
+                listen = partial(trio.serve_ssl_over_tcp, serve, 0, safe, host="127.0.0.1")
+                scheme = "wss"
         (listener,) = await nursery.start(listen)
         socket = getattr(listener, "transport_listener", listener).socket
         return open_socket(f"{scheme}://127.0.0.1:{socket.getsockname()[1]}/stream")
