@@ -39,7 +39,11 @@ class Line(Connection):
     async def _read(self, socket: Socket) -> None:
         while True:
             for number, message in enumerate(await socket.receive(), start=1):
-                if self._take(message) or not number % MESSAGES_A_TURN:
+                woke = self._take(message)
+                if woke or not number % MESSAGES_A_TURN:
+                    await trio.lowlevel.checkpoint()
+                if woke:
+                    # Who runs first of those that may is left to chance; after a second turn everybody has.
                     await trio.lowlevel.checkpoint()
 
     def _take(self, message: str | bytes) -> bool:

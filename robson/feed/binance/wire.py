@@ -1,6 +1,5 @@
 """A WebSocket as the streams need it: messages out, text in, pings, and one way to be lost."""
 
-import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,10 +11,9 @@ import trio
 
 from robson.domain.errors import RobsonError
 from robson.feed.binance.frames import Frames, NoWebSocket, Opening
+from robson.feed.binance.kernel import RECEIVE_BYTES, TcpStream, TlsStream
 
 CLOSE_SECONDS = 2.0
-# Of one look at the socket; what is more waits in the kernel.
-RECEIVE_BYTES = 1 << 16
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -144,39 +142,6 @@ def _told(code: int, reason: str) -> str:
     return f"the connection was closed with {code:d} {reason or getattr(code, 'name', '')}".rstrip()
 
 
-class KernelStream(trio.abc.Stream):
-    """A TCP connection that waits for bytes before it reads, where Trio's own reads in vain first and then waits."""
-
-    def __init__(self, connection: trio.SocketStream) -> None:
-        self._connection = connection
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has come, nothing at the end."""
-        socket = self._connection.socket
-        while True:
-            if socket.fileno() < 0:
-                raise trio.ClosedResourceError("this connection was closed already")
-            await trio.lowlevel.wait_readable(socket)
-            try:
-                return os.read(socket.fileno(), max_bytes or RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it."""
-        await self._connection.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until there is room."""
-        await self._connection.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        """Close it."""
-        await self._connection.aclose()
-
-
 @asynccontextmanager
 async def open_socket(url: str) -> AsyncIterator[Socket]:
     """Connect to a ws: or wss: address; how long that may take is for the caller to say."""
@@ -191,12 +156,12 @@ async def open_socket(url: str) -> AsyncIterator[Socket]:
 
 async def _open_stream(place: SplitResult) -> trio.abc.Stream:
     host, is_safe = place.hostname or "", place.scheme == "wss"
-    plain = KernelStream(await trio.open_tcp_stream(host, place.port or (443 if is_safe else 80)))
+    plain = TcpStream(await trio.open_tcp_stream(host, place.port or (443 if is_safe else 80)))
     if not is_safe:
         return plain
-    stream = trio.SSLStream(plain, trusted(), server_hostname=host, https_compatible=True)
     try:
-        await stream.do_handshake()
+        stream = TlsStream(plain, trusted(), host)
+        await stream.shake_hands()
     except BaseException:
         await trio.aclose_forcefully(plain)
         raise
