@@ -198,7 +198,8 @@ async def _ours(url: str, taken: _Taken) -> None:
             return fan_out.observe(tick)
 
         def interrupted(self, symbol: str, reason: str) -> None:
-            if not taken.done.is_set():
+            # Before the first, the sender is still making them up.
+            if taken.began and not taken.done.is_set():
                 raise AssertionError(f"{symbol} was interrupted: {reason}")
 
     await fan_out.subscribe(SYMBOL)
@@ -225,7 +226,7 @@ class _Rest(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.extensions["trace"]("http11.send_request_headers.started", {})
-        answer = b"[]" if request.url.path.endswith("aggTrades") else b'{"serverTime":1732300000000}'
+        answer = b'{"serverTime":1732300000000}' if request.url.path.endswith("time") else b"[]"
         return httpx.Response(200, stream=httpx.ByteStream(answer))
 
 

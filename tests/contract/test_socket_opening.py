@@ -1,9 +1,11 @@
 """How a WebSocket is opened, refused and given up, the same over memory, over TCP and over TLS."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
-from robson.feed.binance import frames
+from robson.feed.binance import frames, wire
 from robson.feed.binance.wire import SocketLost
 from tests.contract.test_socket import Peer, Way, certificate, way
 
@@ -88,3 +90,15 @@ async def test_a_server_that_never_answers_is_left_when_the_caller_says_so(way: 
         async with way.to(far):
             raise AssertionError("it was opened")
     assert gone.is_set()
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
+    """Without the fixture that trusts it."""
+    wire.trusted.cache_clear()
+
+    async def far(peer: Peer) -> None:
+        assert await peer.has_gone()
+
+    with pytest.raises(SocketLost, match=r"no connection to wss://127.0.0.1:\d+/stream: .*certificate verify failed"):
+        async with Way("tls", certificate).to(far):
+            pass
