@@ -20,6 +20,7 @@ from robson.bench.setting import Setting, quantile
 
 # A module of this package each, with `measure(setting) -> Iterable[Figure]`.
 BENCHMARKS: dict[str, str] = {
+    "feed": "prices, from the socket to the watches",
     "start": "one-shot commands, from start to end",
 }
 

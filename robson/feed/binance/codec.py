@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +14,9 @@ from robson.domain.values import Value
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times beyond this are microseconds; as milliseconds it is the year 5138.
 _MICROSECONDS_FROM = 10**14
+_TRADE_MARK = '"e":"aggTrade"'
+_TOP_MARK = '@bookTicker","data":{"u":'
+_SHUTDOWN = "!serverShutdown"
 
 
 class MalformedFrame(ValueError):
@@ -85,12 +89,21 @@ class _Body(msgspec.Struct):
     b: Any = None
 
 
-class _AggregateTrade(msgspec.Struct):
+class _AggregateTrade(msgspec.Struct, kw_only=True):
     symbol: str = msgspec.field(name="s")
     trade_id: int = msgspec.field(name="a")
     price: Decimal = msgspec.field(name="p")
     quantity: Decimal = msgspec.field(name="q")
     at: int = msgspec.field(name="T")
+
+
+class _TitledTrade(_AggregateTrade):
+    e: Literal["aggTrade"]
+
+
+class _StreamedTrade(msgspec.Struct):
+    stream: str
+    data: _TitledTrade
 
 
 class _SingleTrade(msgspec.Struct):
@@ -106,6 +119,19 @@ class _Top(msgspec.Struct):
     update_id: int = msgspec.field(name="u")
     bid: Decimal = msgspec.field(name="b")
     ask: Decimal = msgspec.field(name="a")
+
+
+class _UntitledTop(_Top):
+    e: None = None
+    # Of answers to requests, which are judged elsewhere.
+    code: None = None
+    error: None = None
+    result: None = None
+
+
+class _StreamedTop(msgspec.Struct):
+    stream: str
+    data: _UntitledTop
 
 
 class _Kline(msgspec.Struct):
@@ -129,6 +155,8 @@ class _Refusal(msgspec.Struct):
 
 
 # Lax: a number may come as a string, and the reverse; a Decimal takes both without losing a digit.
+_streamed_trade = msgspec.json.Decoder(_StreamedTrade, strict=False)
+_streamed_top = msgspec.json.Decoder(_StreamedTop, strict=False)
 _body = msgspec.json.Decoder(_Body, strict=False)
 _aggregate_trade = msgspec.json.Decoder(_AggregateTrade, strict=False)
 _single_trade = msgspec.json.Decoder(_SingleTrade, strict=False)
@@ -142,17 +170,32 @@ def decode(frame: str | bytes) -> Frame:
 
     Numbers may come as strings and the reverse, and unknown keys are ignored.
     """
-    raw = frame.encode() if isinstance(frame, str) else frame
     try:
-        return _decode(raw)
+        if isinstance(frame, str):
+            return _at_once(frame) or _decode(frame.encode())
+        return _decode(frame)
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raw = frame.encode(errors="replace") if isinstance(frame, str) else frame
         raise MalformedFrame(f"the frame {raw[:80]!r} could not be read: {error}") from error
+
+
+def _at_once(frame: str) -> Frame | None:
+    """What nearly every frame of a combined stream is; None for whatever else, to be judged step by step."""
+    try:
+        if _TRADE_MARK in frame:
+            trade = _streamed_trade.decode(frame)
+            return _tick(trade.data) if trade.stream != _SHUTDOWN else None
+        if _TOP_MARK in frame:
+            return _book(_streamed_top.decode(frame).data)
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        pass
+    return None
 
 
 def _decode(raw: bytes | msgspec.Raw) -> Frame:
     body = _body.decode(raw)
     if body.stream is not None and body.data:
-        if body.stream == "!serverShutdown":
+        if body.stream == _SHUTDOWN:
             return ServerShutdown()
         raw = body.data
         body = _body.decode(raw)
@@ -199,6 +242,8 @@ def _tick(trade: _AggregateTrade | _SingleTrade) -> Tick:
 
 
 def _book(top: _Top) -> Frame:
+    if not (top.bid.is_finite() and top.ask.is_finite()):
+        raise ValueError(f"bid was {top.bid} and ask {top.ask}, which must be numbers")
     # An empty side of the book is shown as zero: there is no price to compare a stop with.
     if not (top.bid > 0 and top.ask > 0):
         return OtherFrame(kind="empty book")
@@ -226,9 +271,11 @@ def positive(name: str, price: Decimal) -> Decimal:
     return price
 
 
+# Trades that one order has made share their stamp.
+@lru_cache(maxsize=64)
 def exchange_time(stamp: int) -> datetime:
     """The moment of a stamp in milliseconds or microseconds since 1970 (UTC); raises OverflowError."""
-    return _EPOCH + timedelta(microseconds=stamp if abs(stamp) >= _MICROSECONDS_FROM else stamp * 1000)
+    return _EPOCH + timedelta(0, 0, stamp if abs(stamp) >= _MICROSECONDS_FROM else stamp * 1000)
 
 
 def to_stamp(at: datetime) -> int:

@@ -38,40 +38,46 @@ class Delivery:
         self._market = market
         self._nursery = nursery
 
-    def take_trade(self, lane: Lane, tick: Tick) -> None:
-        """Take an aggregate trade of the stream."""
-        lane.hear(trio.current_time())
-        self._take(lane, tick)
+    def take_trade(self, lane: Lane, tick: Tick) -> bool:
+        """Take an aggregate trade of the stream; True when it woke somebody."""
+        now = trio.current_time()
+        lane.hear(now)
+        if lane.sequence.goes_on(tick):
+            lane.glances = None
+            return self._give(lane, tick, now)
+        return self._take(lane, tick)
 
-    def _take(self, lane: Lane, tick: Tick) -> None:
+    def _take(self, lane: Lane, tick: Tick) -> bool:
         sequence = lane.sequence
-        self.give(lane, sequence.take(tick))
+        woke = self.give(lane, sequence.take(tick))
         missing = sequence.missing
         if missing is None:
             lane.glances = None
-            return
+            return woke
         if len(missing) > GAP_MOST or sequence.is_full:
-            self._give_up(lane, f"{len(missing)} trades are missing from id {missing.start} on")
-            return
-        self._glance(lane, tick)
+            return self._give_up(lane, f"{len(missing)} trades are missing from id {missing.start} on") or woke
         if not lane.is_filling:
             lane.is_filling = True
             self._nursery.start_soon(self._fill, lane)
+        return self._glance(lane, tick) or woke
 
-    def _glance(self, lane: Lane, tick: Tick) -> None:
+    def _glance(self, lane: Lane, tick: Tick) -> bool:
         """Show a trade behind a gap; a doubtful one no later than if there was no gap."""
         now = trio.current_time()
         assert tick.trade_id is not None, tick
         lane.came.setdefault(tick.trade_id, now)
         before = lane.glances.deadline if lane.glances is not None else None
         glances = lane.glances = lane.glances or lane.filter.fork()
-        self._show(glances.take(tick, now))
+        woke = self._show(glances.take(tick, now))
         if glances.deadline is not None and glances.deadline != before:
             self._nursery.start_soon(self._end_glance, lane, glances, glances.deadline)
+        return woke
 
-    def _show(self, ticks: Iterable[Tick]) -> None:
+    def _show(self, ticks: Iterable[Tick]) -> bool:
+        woke = False
         for tick in ticks:
-            self._market.observe(msgspec.structs.replace(tick, polled=True))
+            woke = self._market.observe(msgspec.structs.replace(tick, polled=True)) or woke
+        return woke
 
     async def _end_glance(self, lane: Lane, glances: PrintFilter, deadline: float) -> None:
         await trio.sleep_until(deadline)
@@ -79,17 +85,17 @@ class Delivery:
         if lane.is_open and lane.glances is glances:
             self._show(glances.expire(trio.current_time()))
 
-    def take_top(self, lane: Lane, top: BookTop) -> None:
-        """Take a state of the book, unless it is older than the last one."""
+    def take_top(self, lane: Lane, top: BookTop) -> bool:
+        """Take a state of the book, unless it is older than the last one; True when it woke somebody."""
         lane.hear(trio.current_time())
         if lane.top is not None and top.update_id <= lane.top.update_id:
-            return
+            return False
         lane.top, lane.book = top, (top.bid, top.ask)
         at = self._history.known_now()
         # The book has no time of its own, and ours may be corrected.
         lane.at = at if lane.at is None else max(at, lane.at)
         tick = Tick(symbol=lane.symbol, price=top.bid, ask=top.ask, quantity=Decimal(0), trade_id=None, at=lane.at)
-        self._market.observe(tick)
+        return self._market.observe(tick)
 
     def interrupt(self, lane: Lane, reason: str) -> None:
         """Say that the symbol's prices are late or lost."""
@@ -112,16 +118,25 @@ class Delivery:
         if newest is not None and lane.is_open:
             self._take(lane, _backfilled(newest))
 
-    def give(self, lane: Lane, ticks: Iterable[Tick]) -> None:
-        """Let the market observe what is due, but for what the filter holds back."""
-        now = trio.current_time()
-        for tick in ticks if lane.is_open else ():
-            before = lane.filter.deadline
+    def give(self, lane: Lane, ticks: Iterable[Tick]) -> bool:
+        """Let the market observe what is due, but for what the filter holds back; True when that woke somebody."""
+        now, woke = trio.current_time(), False
+        for tick in ticks:
             came = now if tick.trade_id is None else lane.came.pop(tick.trade_id, now)
-            for believed in lane.filter.take(tick, came):
-                self._market.observe(believed)
-            if lane.filter.deadline not in {None, before}:
-                self._nursery.start_soon(self._end_doubt, lane, lane.filter.deadline)
+            woke = self._give(lane, tick, came) or woke
+        return woke
+
+    def _give(self, lane: Lane, tick: Tick, came: float) -> bool:
+        if not lane.is_open:
+            return False
+        if not lane.filter.doubts:
+            return self._market.observe(tick)
+        woke, before = False, lane.filter.deadline
+        for believed in lane.filter.take(tick, came):
+            woke = self._market.observe(believed) or woke
+        if lane.filter.deadline not in {None, before}:
+            self._nursery.start_soon(self._end_doubt, lane, lane.filter.deadline)
+        return woke
 
     async def _end_doubt(self, lane: Lane, deadline: float) -> None:
         await trio.sleep_until(deadline)
@@ -162,11 +177,12 @@ class Delivery:
             first = page[-1].trade_id + 1
         return found
 
-    def _give_up(self, lane: Lane, reason: str) -> None:
+    def _give_up(self, lane: Lane, reason: str) -> bool:
         _log.warning("trades_missing", symbol=lane.symbol, reason=reason)
         self._market.interrupted(lane.symbol, reason)
-        self.give(lane, lane.sequence.give_up())
+        woke = self.give(lane, lane.sequence.give_up())
         lane.glances = None
+        return woke
 
 
 def _backfilled(tick: Tick) -> Tick:

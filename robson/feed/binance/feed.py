@@ -180,17 +180,17 @@ class BinanceFeed:
         kind = "bookTicker" if self._is_book else "aggTrade"
         self._streams.stream([f"{symbol.lower()}@{kind}" for symbol in self._lanes])
 
-    def _on_frame(self, frame: codec.Frame) -> None:
+    def _on_frame(self, frame: codec.Frame) -> bool:
+        """Take what the stream told; True when it woke somebody."""
         delivery = self._delivery
         if delivery is None or not isinstance(frame, codec.BookTop if self._is_book else Tick):
-            return
+            return False
         lane = self._lanes.get(frame.symbol)
         if lane is None:
-            return  # of a symbol that was just given back
+            return False  # of a symbol that was just given back
         if isinstance(frame, Tick):
-            delivery.take_trade(lane, frame)
-        else:
-            delivery.take_top(lane, frame)
+            return delivery.take_trade(lane, frame)
+        return delivery.take_top(lane, frame)
 
     def _on_change(self, lost: str | None) -> None:
         delivery = self._delivery

@@ -10,6 +10,9 @@ from robson.feed.binance.connection import Connection, Part
 from robson.feed.binance.session import Session, SubscriptionRefused
 from robson.feed.binance.wire import Connect, Socket
 
+# So many, and everybody else has a turn: an order that is on its way takes several of those.
+MESSAGES_A_TURN = 16
+
 _log = structlog.get_logger("robson.feed")
 
 
@@ -17,8 +20,9 @@ class Line(Connection):
     """Delivers the frames of the wanted streams; ready when all of them are confirmed."""
 
     def __init__(
-        self, url: str, connect: Connect, wanted: Collection[str], on_frame: Callable[[codec.Frame], None]
+        self, url: str, connect: Connect, wanted: Collection[str], on_frame: Callable[[codec.Frame], bool]
     ) -> None:
+        """`on_frame` says whether it woke somebody."""
         super().__init__(url, connect)
         self._session = Session(wanted)
         self._on_frame = on_frame
@@ -34,21 +38,31 @@ class Line(Connection):
 
     async def _read(self, socket: Socket) -> None:
         while True:
-            message = await socket.receive()
-            try:
-                frame = codec.decode(message)
-            except codec.MalformedFrame as error:
-                _log.warning("frame_not_understood", error=str(error))
-                continue
-            match frame:
-                case codec.Acknowledged() | codec.RequestRefused():
-                    self._session.take(frame)
-                    self._changed.set()
-                    self._check_ready()
-                case codec.ServerShutdown():
-                    self.renew("the server is shutting down")
-                case _:
-                    self._on_frame(frame)
+            for number, message in enumerate(await socket.receive(), start=1):
+                woke = self._take(message)
+                if woke or not number % MESSAGES_A_TURN:
+                    await trio.lowlevel.checkpoint()
+                if woke:
+                    # Who runs first of those that may is left to chance; after a second turn everybody has.
+                    await trio.lowlevel.checkpoint()
+
+    def _take(self, message: str | bytes) -> bool:
+        """Take one message; True when it woke somebody, who should not have to wait for those behind it."""
+        try:
+            frame = codec.decode(message)
+        except codec.MalformedFrame as error:
+            _log.warning("frame_not_understood", error=str(error))
+            return False
+        match frame:
+            case codec.Acknowledged() | codec.RequestRefused():
+                self._session.take(frame)
+                self._changed.set()
+                self._check_ready()
+            case codec.ServerShutdown():
+                self.renew("the server is shutting down")
+            case _:
+                return self._on_frame(frame)
+        return False
 
     def _check_ready(self) -> None:
         if self._session.is_ready:

@@ -44,6 +44,11 @@ class PrintFilter:
         self.left_out = 0
 
     @property
+    def doubts(self) -> bool:
+        """Whether it ever holds anything back."""
+        return bool(self._share)
+
+    @property
     def deadline(self) -> float | None:
         """When `expire` is due (the steady clock); None while nothing is held back."""
         return self._since + self._doubt.seconds if self._held else None

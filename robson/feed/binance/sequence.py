@@ -36,6 +36,13 @@ class TradeSequence:
         self._hold(tick)
         return self._due()
 
+    def goes_on(self, tick: Tick) -> bool:
+        """Whether a trade is the next one and nothing is held back; then it counts as given."""
+        if self._held or self.last is None or tick.trade_id != self.last + 1:
+            return False
+        self.last += 1
+        return True
+
     def fill(self, ticks: Iterable[Tick]) -> list[Tick]:
         """Take trades that were read elsewhere; gives those that are due now."""
         for tick in ticks:

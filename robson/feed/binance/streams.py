@@ -16,11 +16,14 @@ class Streams(Succession):
         self,
         url: str,
         connect: Connect,
-        on_frame: Callable[[codec.Frame], None],
+        on_frame: Callable[[codec.Frame], bool],
         on_change: Callable[[str | None], None],
         random: Callable[[], float],
     ) -> None:
-        """`on_change` is told why the streams were lost, and None when they are there again."""
+        """`on_frame` says whether it woke somebody.
+
+        `on_change` is told why the streams were lost, and None when they are there again.
+        """
         super().__init__("market", self._line, on_change, random)
         self._url = url
         self._connect = connect

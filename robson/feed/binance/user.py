@@ -149,26 +149,29 @@ class _UserLine(Connection):
 
     async def _read(self, socket: Socket) -> None:
         while True:
-            message = await socket.receive()
-            try:
-                frame = user_codec.decode(message)
-            except MalformedFrame as error:
-                _log.warning("frame_not_understood", error=str(error))
-                continue
-            match frame:
-                case OrderNews():
-                    self._on_news(frame)
-                case Subscribed() | RequestRefused():
-                    waiting = self._answers.get(str(frame.request_id))
-                    if waiting is not None:
-                        with suppress(trio.WouldBlock):
-                            waiting.send_nowait(frame)
-                case Terminated():
-                    self._end(frame.subscription_id)
-                case ServerShutdown():
-                    self.renew("the server is shutting down")
-                case _:
-                    pass  # balances and the like: the account is read by REST
+            for message in await socket.receive():
+                self._take(message)
+
+    def _take(self, message: str | bytes) -> None:
+        try:
+            frame = user_codec.decode(message)
+        except MalformedFrame as error:
+            _log.warning("frame_not_understood", error=str(error))
+            return
+        match frame:
+            case OrderNews():
+                self._on_news(frame)
+            case Subscribed() | RequestRefused():
+                waiting = self._answers.get(str(frame.request_id))
+                if waiting is not None:
+                    with suppress(trio.WouldBlock):
+                        waiting.send_nowait(frame)
+            case Terminated():
+                self._end(frame.subscription_id)
+            case ServerShutdown():
+                self.renew("the server is shutting down")
+            case _:
+                pass  # balances and the like: the account is read by REST
 
     def _end(self, subscription_id: int | None) -> None:
         # Without a number it may be any of them: asking again for one that still stands only prolongs it.

@@ -20,17 +20,17 @@ async def hear_prices(stream_url: str, streams: Sequence[str], patience_seconds:
         with trio.move_on_after(patience_seconds):
             async with open_socket(f"{stream_url.rstrip('/')}/stream") as socket:
                 await socket.send(codec.request("SUBSCRIBE", streams, 1))
-                while heard is None or subscribed is None:
-                    match codec.decode(await socket.receive()):
-                        case codec.Acknowledged():
-                            subscribed = trio.current_time() - began
-                        case codec.RequestRefused() as refusal:
-                            fault = f"it refused with {refusal.code}: {refusal.message}"
-                            break
-                        case Tick() | codec.BookTop():
-                            heard = trio.current_time() - began
-                        case _:
-                            pass
+                while not fault and (heard is None or subscribed is None):
+                    for message in await socket.receive():
+                        match codec.decode(message):
+                            case codec.Acknowledged():
+                                subscribed = trio.current_time() - began
+                            case codec.RequestRefused() as refusal:
+                                fault = f"it refused with {refusal.code}: {refusal.message}"
+                            case Tick() | codec.BookTop():
+                                heard = heard or trio.current_time() - began
+                            case _:
+                                pass
     except (SocketLost, codec.MalformedFrame) as error:
         fault = str(error)
     return Listening(address=stream_url, fault=fault, subscribed_after=subscribed, heard_after=heard)
@@ -44,15 +44,15 @@ async def hear_account(ws_api_url: str, token: ListenToken, patience_seconds: fl
         with trio.move_on_after(patience_seconds):
             async with open_socket(ws_api_url) as socket:
                 await socket.send(user_codec.subscribe(token.token, "1"))
-                while subscribed is None:
-                    match user_codec.decode(await socket.receive()):
-                        case user_codec.Subscribed():
-                            subscribed = trio.current_time() - began
-                        case codec.RequestRefused() as refusal:
-                            fault = f"it refused with {refusal.code}"
-                            break
-                        case _:
-                            pass
+                while not fault and subscribed is None:
+                    for message in await socket.receive():
+                        match user_codec.decode(message):
+                            case user_codec.Subscribed():
+                                subscribed = trio.current_time() - began
+                            case codec.RequestRefused() as refusal:
+                                fault = f"it refused with {refusal.code}"
+                            case _:
+                                pass
     except (SocketLost, codec.MalformedFrame) as error:
         fault = str(error)
     return Listening(address=ws_api_url, fault=fault, subscribed_after=subscribed)

@@ -173,3 +173,64 @@ def test_whatever_comes_is_a_frame_or_malformed(text: str | bytes) -> None:
 def test_requests_are_what_the_exchange_reads() -> None:
     text = codec.request("SUBSCRIBE", ["btcusdt@aggTrade"], 1)
     assert json.loads(text) == {"method": "SUBSCRIBE", "params": ["btcusdt@aggTrade"], "id": 1}
+
+
+def both_ways(frame: str) -> list[object]:
+    """What a frame is, read at once where that is possible, and read step by step."""
+    found: list[object] = []
+    for given_as in (frame, frame.encode()):
+        try:
+            found.append(codec.decode(given_as))
+        except codec.MalformedFrame as error:
+            found.append(str(error))
+    return found
+
+
+_VALID = {**json.loads(TRADE), "u": 400900217, "b": "25.35190000", "t": 5}
+_ODD_NUMBERS = ("x", "-1", -1, 0, "NaN", 10**17, 10**30, "7", None, True, [])
+_ODD: dict[str, list[object]] = {
+    "e": ["trade", "bookTicker", "kline", None, 1],
+    "s": ["", 5],
+    **{key: list(_ODD_NUMBERS) for key in ("a", "p", "q", "T", "u", "b", "t")},
+    "x": [{"e": "aggTrade"}, '"e":"aggTrade"'],
+}
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(_ODD)), st.integers(0, 10), max_size=3),
+    st.sets(st.sampled_from(sorted(_VALID)), max_size=2),
+    st.sampled_from(["btcusdt@aggTrade", "btcusdt@bookTicker", "!serverShutdown", "", None, 7]),
+)
+def test_a_frame_read_at_once_is_what_it_is_step_by_step(
+    odd: dict[str, int], left_out: set[str], stream: object
+) -> None:
+    body = {key: value for key, value in _VALID.items() if key not in left_out}
+    # The book's frames begin with this one.
+    body = {"u": body.pop("u"), **body} if "u" in body and "e" in left_out else body
+    body |= {key: _ODD[key][number % len(_ODD[key])] for key, number in odd.items()}
+    at_once, by_steps = both_ways(json.dumps({"stream": stream, "data": body}, separators=(",", ":")))
+    # Not a number is not equal to itself.
+    assert repr(at_once) == repr(by_steps)
+
+
+@pytest.mark.parametrize(
+    ("stream", "body"),
+    [
+        ("bnbbtc@aggTrade", TRADE),
+        (
+            "bnbbtc@bookTicker",
+            '{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21","a":"25.36520000","A":"40.66"}',
+        ),
+    ],
+)
+def test_the_frames_that_come_all_the_time_are_read_at_once(stream: str, body: str) -> None:
+    frame = f'{{"stream":"{stream}","data":{body}}}'
+    at_once = codec._at_once(frame)
+    assert at_once is not None
+    assert [at_once, at_once] == both_ways(frame)
+
+
+@pytest.mark.parametrize("bid", ["NaN", "sNaN", "Infinity"])
+def test_a_book_with_a_price_that_is_no_number_is_malformed(bid: str) -> None:
+    with pytest.raises(codec.MalformedFrame, match=bid):
+        codec.decode(f'{{"u":1,"s":"BNBUSDT","b":"{bid}","B":"1","a":"25.3","A":"1"}}')

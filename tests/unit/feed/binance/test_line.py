@@ -23,8 +23,8 @@ class Deaf:
         self.pinged_at: list[float] = []
         self.answers, self.given = trio.open_memory_channel[str](5)
 
-    async def receive(self) -> str:
-        return await self.given.receive()
+    async def receive(self) -> list[str]:
+        return [await self.given.receive()]
 
     async def send(self, text: str) -> None:
         await self.answers.send('{"result":null,"id":1}')
@@ -47,7 +47,7 @@ async def test_the_exchanges_pings_are_answered(
             async with speak(cast("trio.SocketStream", doors.connect()), "x", url) as socket:
                 yield socket
 
-        line = Line("/stream", connect, [STREAM], lambda _frame: None)
+        line = Line("/stream", connect, [STREAM], lambda _frame: False)
         nursery.start_soon(line.run)
         await line.settled.wait()
         assert line.is_ready, line.reason
@@ -64,7 +64,7 @@ async def test_a_connection_that_answers_no_ping_is_over(autojump_clock: object,
         await trio.lowlevel.checkpoint()
         yield peer
 
-    line = Line("ws://exchange.test/stream", connect, [STREAM], lambda _frame: None)
+    line = Line("ws://exchange.test/stream", connect, [STREAM], lambda _frame: False)
     nursery.start_soon(line.run)
     await line.settled.wait()
     assert line.is_ready

@@ -99,10 +99,14 @@ async def test_a_place_where_nobody_listens_is_named() -> None:
 async def test_a_connection_that_ends_says_how(nursery: trio.Nursery) -> None:
     here = Loopback(nursery)
     await here.listen(nursery)
-    async with open_socket(f"ws://127.0.0.1:{here.port}/stream") as socket:
-        await socket.ping()
-        (line,) = here.exchange.lines
-        line.cut()
-        for use in (socket.receive, socket.ping, lambda: socket.send("x")):
-            with pytest.raises(SocketLost, match="the connection was closed with 1006"):
-                await use()
+    with trio.fail_after(PATIENCE):
+        async with open_socket(f"ws://127.0.0.1:{here.port}/stream") as socket:
+            async with trio.open_nursery() as inner:
+                inner.start_soon(socket.receive)
+                await socket.ping()
+                inner.cancel_scope.cancel()
+            (line,) = here.exchange.lines
+            line.cut()
+            for use in (socket.receive, socket.ping, lambda: socket.send("x")):
+                with pytest.raises(SocketLost, match="the connection was closed with 1006"):
+                    await use()

@@ -1,0 +1,135 @@
+"""The streams beneath a WebSocket: TCP, and TLS over it, each with as few turns of the loop as there can be.
+
+Trio's own do more for a message than it needs: reading in vain before waiting, and one record of TLS at a time.
+"""
+
+import os
+import ssl
+
+import trio
+
+# Of one look at a socket; what is more waits in the kernel.
+RECEIVE_BYTES = 1 << 16
+
+
+class TcpStream(trio.abc.Stream):
+    """A connection that waits for bytes before it reads."""
+
+    def __init__(self, connection: trio.SocketStream) -> None:
+        self._connection = connection
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has come, nothing at the end."""
+        socket = self._connection.socket
+        while True:
+            if socket.fileno() < 0:
+                raise trio.ClosedResourceError("this connection was closed already")
+            await trio.lowlevel.wait_readable(socket)
+            try:
+                return os.read(socket.fileno(), max_bytes or RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of it."""
+        await self._connection.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
+        await self._connection.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._connection.aclose()
+
+
+class TlsStream(trio.abc.Stream):
+    """TLS over a stream, as its client; `shake_hands` comes first.
+
+    What has come is read out whole. An end without a farewell counts as an end, as it does for everybody on the web:
+    what is above has its own. Raises ssl.SSLError where the other side is not trusted, BrokenResourceError afterwards.
+    """
+
+    def __init__(self, beneath: trio.abc.Stream, context: ssl.SSLContext, host: str) -> None:
+        self._beneath = beneath
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._sending = trio.Lock()
+        self._is_broken = False
+
+    async def shake_hands(self) -> None:
+        """Agree on keys, and look whether it is the host that was asked for."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._fetch()
+            else:
+                await self._flush()
+                return
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """All that has come, nothing at the end; `max_bytes` bounds what is asked of the stream beneath."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        parts, is_over = self._decrypted()
+        if parts or is_over:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        while not parts and not is_over:
+            await self._fetch(max_bytes)
+            parts, is_over = self._decrypted()
+        if self._outgoing.pending:
+            # New keys, which the other side wants to be confirmed.
+            await self._flush()
+        return b"".join(parts)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of it."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError as error:
+            raise trio.BrokenResourceError(f"TLS was broken: {error}") from error
+        await self._flush()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
+        await self._beneath.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close it; whoever wants to say farewell has done so in the protocol above."""
+        await self._beneath.aclose()
+
+    def _decrypted(self) -> tuple[list[bytes], bool]:
+        parts: list[bytes] = []
+        try:
+            while part := self._tls.read(RECEIVE_BYTES):
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            return parts, False
+        except ssl.SSLEOFError:
+            return parts, True
+        except ssl.SSLError as error:
+            if parts:
+                return parts, False
+            raise trio.BrokenResourceError(f"TLS was broken: {error}") from error
+        return parts, True
+
+    async def _fetch(self, max_bytes: int | None = None) -> None:
+        chunk = await self._beneath.receive_some(max_bytes or RECEIVE_BYTES)
+        if chunk:
+            self._incoming.write(chunk)
+        else:
+            self._incoming.write_eof()
+
+    async def _flush(self) -> None:
+        async with self._sending:
+            if self._is_broken:
+                raise trio.BrokenResourceError("a part of what was sent did not leave")
+            some = self._outgoing.read()
+            if some:
+                # Half a record that has left is the end of all others.
+                self._is_broken = True
+                await self._beneath.send_all(some)
+                self._is_broken = False
