@@ -21,6 +21,7 @@ from robson.bench.setting import Setting, quantile
 # A module of this package each, with `measure(setting) -> Iterable[Figure]`.
 BENCHMARKS: dict[str, str] = {
     "start": "one-shot commands, from start to end",
+    "replay": "a what-if over recorded trades",
 }
 
 _SYNCS = 100
