@@ -22,6 +22,7 @@ from robson.bench.setting import Setting, quantile
 BENCHMARKS: dict[str, str] = {
     "start": "one-shot commands, from start to end",
     "replay": "a what-if over recorded trades",
+    "control": "the control socket, asked and followed",
 }
 
 _SYNCS = 100
