@@ -9,8 +9,8 @@ from pathlib import Path
 
 from robson.bench.figure import Figure
 from robson.bench.setting import Setting
-from robson.commands.replay import Trial, replay, stretches
 from robson.domain.values import Side
+from robson.engine.what_if import Trial, replay, stretches
 from robson.feed.tape import Tape
 
 ROWS = 400_000

@@ -13,11 +13,13 @@ from typing import Any, Self
 
 import msgspec
 
+import robson
 from robson.bench.setting import PATIENCE_SECONDS
-from robson.commands.demo.processes import calm, last_lines, own_code
 
 _START_SECONDS = 120.0
+ARMING_CLIENTS = 16
 _CHUNK = 1 << 20
+_OTHERS = ("ROBSON_", "STATE_", "RUNTIME_", "CREDENTIALS_", "CONFIGURATION_", "XDG_", "PYTHON", "COVERAGE")
 _ECHO = """
 import os, socket, sys, trio
 async def answer(stream):
@@ -80,6 +82,20 @@ class Resident:
         self.state = state
         self.ready_seconds = ready_seconds
 
+    def arm(self, positions: int) -> None:
+        """Arm so many, from several clients at once: each waits a while for its pair's terms."""
+        lines = [Line(self.socket) for _ in range(min(ARMING_CLIENTS, positions))]
+        request = b'{"cmd":"arm","symbol":"BTCUSDT","side":"long","strategy":"signal"}\n'
+        for begin in range(0, positions, len(lines)):
+            asked = lines[: positions - begin]
+            for line in asked:
+                line.socket.sendall(request)
+            for line in asked:
+                if b'"ok":true' not in (reply := line.reply()):
+                    raise RuntimeError(f"arm: {reply.decode()}")
+        for line in lines:
+            line.socket.close()
+
     def memory(self) -> dict[str, int]:
         """KiB by the kernel's names: Rss, Pss, Private_Dirty and so on."""
         lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text("ascii").splitlines()[1:]
@@ -119,8 +135,7 @@ def resident(
             *words,
         ]
         environment = {
-            **calm(os.environ),
-            "PYTHONPATH": own_code(os.environ),
+            **environment_alone(),
             "ROBSON_CONTROL_REQUESTS_PER_SECOND": "1000000",
             "NOTIFY_SOCKET": f"{doors}/notify",
             **(settings or {}),
@@ -138,6 +153,12 @@ def resident(
             process.wait()
 
 
+def environment_alone() -> dict[str, str]:
+    """This process's environment without anything that configures a Robson, for processes of this very code."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(Path(robson.__file__).parents[1]), *sys.path[1:]])}
+
+
 def _await_ready(told: socket.socket, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     told.settimeout(0.2)
@@ -147,7 +168,8 @@ def _await_ready(told: socket.socket, process: subprocess.Popen[bytes], log: Pat
                 return
         except TimeoutError:
             continue
-    raise RuntimeError(f"the daemon did not get ready, its code was {process.returncode}:\n{last_lines(log, 6)}")
+    said = log.read_text("utf-8", "replace").splitlines()[-6:]
+    raise RuntimeError("\n".join([f"the daemon did not get ready, its code was {process.returncode}:", *said]))
 
 
 @contextmanager

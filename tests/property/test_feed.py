@@ -11,12 +11,12 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robson.commands.replay import Trial, replay, stretches
 from robson.domain.errors import ConfigurationError
 from robson.domain.market import Candle, Tick
 from robson.domain.values import Side, plain
 from robson.engine.missed import Crossing
 from robson.engine.trailing import Watch
+from robson.engine.what_if import Trial, replay, stretches
 from robson.feed.candles import CandleSeries, combine
 from robson.feed.fanout import FanOut
 from robson.feed.opening import open_replay

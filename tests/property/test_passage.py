@@ -9,9 +9,9 @@ from unittest import mock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from robson.commands import replay
 from robson.domain.errors import ConfigurationError
 from robson.domain.values import Side
+from robson.engine import what_if
 from robson.engine.passage import Stretch, observe_stretch
 from robson.engine.trailing import Watch
 from robson.feed import tape
@@ -53,7 +53,7 @@ def tried_singly(walk, side, entry_row, distance):
     watch = Watch(side, entry - distance * side.sign, entry, distance)
     place = one_by_one(watch, after)
     price = None if place is None else after[place]
-    return replay.Outcome(
+    return what_if.Outcome(
         id=None,
         initial_stop=entry - distance * side.sign,
         exit_row=None if place is None else entry_row + 1 + place,
@@ -68,10 +68,10 @@ def tried_singly(walk, side, entry_row, distance):
 @settings(max_examples=300)
 @given(walks, cases, st.integers(1, 40), st.integers(1, 50))
 def test_stretches_of_any_length_give_the_same_outcomes(walk, chosen, rows_at_once, prices_at_once):
-    trials = [replay.Trial(None, side, row, distance) for side, row, distance in chosen]
+    trials = [what_if.Trial(None, side, row, distance) for side, row, distance in chosen]
     blocks = [walk[begin : begin + prices_at_once] for begin in range(0, len(walk), prices_at_once)]
-    with mock.patch.object(replay, "ROWS_AT_ONCE", rows_at_once):
-        assert replay.replay(trials, replay.stretches(blocks)) == len(walk)
+    with mock.patch.object(what_if, "ROWS_AT_ONCE", rows_at_once):
+        assert what_if.replay(trials, what_if.stretches(blocks)) == len(walk)
     assert [trial.outcome for trial in trials] == [tried_singly(walk, *one) for one in chosen]
 
 
