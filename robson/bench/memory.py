@@ -46,7 +46,7 @@ def _positions(setting: Setting) -> Iterator[Figure]:
             entered = sum(_enters(line, one, price) for one in chosen)
             if not entered:
                 raise RuntimeError("no signal was accepted")
-            line.result("subscribe", from_seq=1, types=["entry_filled"])
+            line.socket.sendall(b'{"cmd":"subscribe","from_seq":1,"types":["entry_filled"]}\n')
             _await_fills(line, entered)
         grown = (max(0, _settled(daemon)["Rss"] - after) / entered,)
         note = f"beyond the armed one that it was; {entered} of them"
