@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench bench-growth bench-slow flame witnesses storm manuals check packages audit systemd lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench bench-peers bench-growth bench-slow flame witnesses storm manuals check packages audit systemd lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ browser: $(STAMP) ## the dashboard in a real Chromium, with pictures in build/br
 bench: $(STAMP) ## every figure beside a bare script in the same run, to build/bench.json (15 minutes; ARGS="--compare OLD.json")
 	@mkdir -p build
 	@$(VENV)/bin/robson bench --state-dir build --json build/bench.json $(ARGS)
+
+bench-peers: $(STAMP) ## robson replay beside NautilusTrader, same trades, same rule, same exits (network the first time; kept in build/)
+	@$(RUN) tests.bench.peers $(ARGS)
 
 bench-growth: $(STAMP) ## a journal that grows for years, with the archive and without (10 minutes)
 	@$(RUN) tests.bench.growth

@@ -22,6 +22,9 @@ from robson.bench.setting import Setting, quantile
 BENCHMARKS: dict[str, str] = {
     "feed": "prices, from the socket to the watches",
     "start": "one-shot commands, from start to end",
+    "replay": "a what-if over recorded trades",
+    "control": "the control socket, asked and followed",
+    "memory": "what the daemon holds, idle and with positions, and over half a simulated day",
 }
 
 _SYNCS = 100

@@ -1,6 +1,6 @@
 """A report as a table for people, alone or beside an older one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from robson.bench.figure import Figure, Report
 
@@ -10,6 +10,13 @@ _ABOVE_NOISE = 1.1
 def table(report: Report) -> str:
     """The machine, one line a figure, and the notes."""
     return "\n".join([*_head(report), "", *_aligned([_HEADINGS, *map(_row, report.figures)]), "", *_foot(report)])
+
+
+def rows_of(figures: Iterable[Figure]) -> list[str]:
+    """The lines of figures alone, with their notes."""
+    listed = list(figures)
+    notes = [f"{figure.name}: {figure.note}" for figure in listed if figure.note]
+    return [*_aligned([_HEADINGS, *map(_row, listed)]), "", *notes]
 
 
 def compared(old: Report, new: Report) -> str:

@@ -6,18 +6,15 @@ case enters at the price of its row and is trailed over all rows after it, by th
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from robson.domain.codec import encode
 from robson.domain.errors import ConfigurationError, RobsonError, RuleError
-from robson.domain.market import Tick
 from robson.domain.values import Side, Value, parse_amount
-from robson.engine.trailing import Watch
+from robson.engine.what_if import Trial, replay, stretches
 from robson.feed.tape import Tape
 
 # Where the pair of a CSV file has no name at all: no case ever asks for it.
@@ -32,56 +29,6 @@ class Case(Value, forbid_unknown_fields=True):
     side: Side
     entry_row: int
     stop_distance: msgspec.Raw
-
-
-class Outcome(Value):
-    """What became of a case; prices in quote per base, the last four null when the stop was never hit."""
-
-    id: str | int | None
-    initial_stop: Decimal
-    exit_row: int | None
-    exit_price: Decimal | None
-    stop_at_exit: Decimal | None
-    extreme: Decimal
-    stop_moves: int
-    pnl_per_unit: Decimal | None
-
-
-@dataclass(slots=True)
-class Trial:
-    """A case on its way through the tape."""
-
-    id: str | int | None
-    side: Side
-    entry_row: int
-    distance: Decimal
-    outcome: Outcome | None = None
-    watch: Watch | None = None
-    entry_price: Decimal = field(default_factory=Decimal)
-    initial_stop: Decimal = field(default_factory=Decimal)
-
-    def enter(self, price: Decimal) -> Watch:
-        """Enter at a price (quote per base)."""
-        self.entry_price = price
-        self.initial_stop = price - self.distance * self.side.sign
-        self.watch = Watch(self.side, self.initial_stop, price, self.distance)
-        return self.watch
-
-    def finish(self, row: int | None, price: Decimal | None) -> Outcome:
-        """Leave at a row and its price, or (None) at the end of the tape without a hit."""
-        assert self.watch is not None
-        pnl = (price - self.entry_price) * self.side.sign if price is not None else None
-        self.outcome = Outcome(
-            id=self.id,
-            initial_stop=self.initial_stop,
-            exit_row=row,
-            exit_price=price,
-            stop_at_exit=self.watch.stop if price is not None else None,
-            extreme=self.watch.extreme,
-            stop_moves=self.watch.moves,
-            pnl_per_unit=pnl,
-        )
-        return self.outcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         trials = _from_options(arguments) if arguments.cases is None else _from_file(arguments)
         tape = Tape(Path(arguments.file), arguments.symbol, unnamed=_UNNAMED)
-        rows = replay(trials, _ticks(tape, arguments.symbol or tape.symbols[0]))
+        rows = replay(trials, stretches(tape.prices(arguments.symbol or tape.symbols[0])))
     except RobsonError as error:
         print(f"robson replay: {error}", file=sys.stderr)
         return _UNUSABLE
@@ -121,33 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     return _DONE if all(trial.outcome is not None for trial in trials) else _SOME_MISSING
-
-
-def replay(trials: Sequence[Trial], ticks: Iterable[Tick]) -> int:
-    """Take every trial through the ticks in one pass; gives the number of rows."""
-    waiting = sorted(trials, key=lambda trial: trial.entry_row, reverse=True)
-    active: list[tuple[Watch, Trial]] = []
-    rows = 0
-    for row, tick in enumerate(ticks):
-        rows += 1
-        price = tick.price
-        hit = False
-        for watch, trial in active:
-            if watch.observe(price):
-                trial.finish(row, price)
-                hit = True
-        if hit:
-            active = [one for one in active if one[1].outcome is None]
-        while waiting and waiting[-1].entry_row == row:
-            trial = waiting.pop()
-            active.append((trial.enter(price), trial))
-    for _, trial in active:
-        trial.finish(None, None)
-    return rows
-
-
-def _ticks(tape: Tape, symbol: str) -> Iterator[Tick]:
-    return (tick for _, tick in tape if tick.symbol == symbol)
 
 
 def _from_options(arguments: argparse.Namespace) -> list[Trial]:

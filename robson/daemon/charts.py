@@ -198,5 +198,5 @@ def _behind_stops(fresh: list[Sample], life: Life) -> Iterator[Sample]:
     for sample in fresh:
         ends_ms = sample.start_ms + BASE_MS
         while len(stops) > 1 and to_ms(stops[1][0]) < ends_ms:
-            stops.popleft()
+            del stops[0]
         yield Sample(sample.start_ms, sample.low, sample.high, sample.last, stops[0][1] if stops else None)

@@ -1,6 +1,5 @@
 """The living side of one position: its watch, its news, and `feel`, through which every stimulus goes."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -67,7 +66,7 @@ class Life:
         self._hit: Crossing | None = None
         self._news = trio.Event()
         # Where its stop was set since charts have looked, by the clock of the price source.
-        self.stops: deque[tuple[datetime, Decimal]] = deque(maxlen=_STOPS_KEPT)
+        self.stops: list[tuple[datetime, Decimal]] = []
         self._note_stop(None)
 
     # --- deciding ----------------------------------------------------------------------------------------------------
@@ -170,6 +169,7 @@ class Life:
         trail, entry = self.position.trail, self.position.entry
         if trail is not None and entry is not None and (before is None or before.stop != trail.stop):
             self.stops.append((trail.seen_at or entry.filled_at, trail.stop))
+            del self.stops[:-_STOPS_KEPT]
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from robson.daemon.record import Record
-from robson.notify.courier import Courier, Story
-from robson.notify.notifier import Notifier, Trouble
 from robson.ports import Clock
 from robson.protocol import results as give
 from robson.protocol import telling
@@ -16,13 +14,17 @@ from robson.protocol.requests import HealthRequest
 
 if TYPE_CHECKING:
     from robson.daemon.window import Window
+    from robson.notify.notifier import Notifier
     from robson.notify.opening import Outlets
 
 _OURSELVES = Caller(uid=0, pid=0, gid=0)
 
 
-def notifier_of(outlets: "Outlets", window: "Window", record: Record, clock: Clock) -> Notifier:
+def notifier_of(outlets: "Outlets", window: "Window", record: Record, clock: Clock) -> "Notifier":
     """The notifier over a daemon's journal; the window says whether it is ready."""
+    from robson.notify.courier import Courier, Story  # noqa: PLC0415  its libraries are only for who is notified
+    from robson.notify.notifier import Notifier, Trouble  # noqa: PLC0415  likewise
+
     mode, settings = window.identity.mode, outlets.settings
     story = Story(record.journal, lambda: record.last_seq, record.wait_events)
     couriers = [
@@ -37,13 +39,13 @@ def notifier_of(outlets: "Outlets", window: "Window", record: Record, clock: Clo
     return Notifier(couriers, outlets.ping_of(is_ready), trouble=trouble, clock=clock, mode=mode)
 
 
-async def notify_test(notifier: Notifier | None) -> telling.NotifyTestResult:
+async def notify_test(notifier: "Notifier | None") -> telling.NotifyTestResult:
     """What came of one attempt on each channel."""
     trials = await notifier.test() if notifier is not None else ()
     return telling.NotifyTestResult(channels=tuple(telling.TrialView(**msgspec.structs.asdict(t)) for t in trials))
 
 
-def notify_status(notifier: Notifier | None) -> telling.NotifyStatusResult:
+def notify_status(notifier: "Notifier | None") -> telling.NotifyStatusResult:
     """Each channel as it is now, and the ping."""
     if notifier is None:
         return telling.NotifyStatusResult(channels=(), ping="off")
@@ -53,7 +55,7 @@ def notify_status(notifier: Notifier | None) -> telling.NotifyStatusResult:
     return telling.NotifyStatusResult(channels=channels, ping=told)
 
 
-def notifications_check(notifier: Notifier) -> give.Check:
+def notifications_check(notifier: "Notifier") -> give.Check:
     """Always in order: positions are looked after whether anybody hears of it or not; the detail says who does not."""
     told = []
     for state in notifier.states():

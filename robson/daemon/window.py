@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 import trio
@@ -21,7 +22,6 @@ from robson.domain.sequence import Recorded, StoredReply
 from robson.domain.values import PositionId
 from robson.drawing.subject import chart_of
 from robson.engine.sizing import size
-from robson.notify.notifier import Notifier
 from robson.ports import Commit
 from robson.protocol import PROTOCOL_VERSION, charting, oversight, telling
 from robson.protocol import oversight_results as told
@@ -29,6 +29,9 @@ from robson.protocol import requests as ask
 from robson.protocol import results as give
 from robson.protocol.operations import Caller, Follower, Ticket
 from robson.protocol.panic_results import PanicPreviewResult
+
+if TYPE_CHECKING:
+    from robson.notify.notifier import Notifier
 
 _ROWS_AT_ONCE = 64
 

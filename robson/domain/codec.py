@@ -10,6 +10,8 @@ from robson.domain.values import plain
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
+# What to_builtins makes of anything that holds something else; it is always made anew.
+_NESTED = frozenset({dict, list, tuple})
 
 
 def to_wire(record: object) -> Any:
@@ -17,17 +19,23 @@ def to_wire(record: object) -> Any:
 
     msgspec itself would write Decimal("0.00000001") as "1E-8", which no venue and few scripts accept.
     """
-    return _strings(msgspec.to_builtins(record, builtin_types=(Decimal,)))
+    return _plain(msgspec.to_builtins(record, builtin_types=(Decimal,)))
 
 
-def _strings(node: Any) -> Any:
-    if isinstance(node, Decimal):
-        return plain(node)
-    if isinstance(node, dict):
-        return {key: _strings(child) for key, child in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_strings(child) for child in node]
-    return node
+def _plain(node: Any) -> Any:
+    """A fresh tree with its decimals as strings; most leaves are none, and are not even looked at by a call."""
+    kind = type(node)
+    if kind is dict:
+        for key, child in node.items():
+            below = type(child)
+            if below is Decimal:
+                node[key] = plain(child)
+            elif below in _NESTED:
+                node[key] = _plain(child)
+        return node
+    if kind in _NESTED:
+        return [_plain(child) for child in node]
+    return plain(node) if isinstance(node, Decimal) else node
 
 
 def encode(record: object) -> bytes:

@@ -6,8 +6,6 @@ import trio
 
 # In the package of test tools because tests need it most; it is public and it is the only way to learn that every
 # other task waits. A fixed number of checkpoints would be a guess at how many steps a decision takes.
-from trio.testing import wait_all_tasks_blocked
-
 from robson.clock import TapeClock
 
 # A feed that is never held up still lets everybody else run after this many ticks.
@@ -64,6 +62,9 @@ class Pace:
         if self._tape is None:
             await trio.lowlevel.checkpoint()
         else:
+            # Its package costs a tenth of a second and 8 MiB, and only a tape needs it.
+            from trio.testing import wait_all_tasks_blocked  # noqa: PLC0415
+
             await wait_all_tasks_blocked()
             self._is_alone = True
 

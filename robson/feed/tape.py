@@ -8,14 +8,16 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
 from robson.domain.errors import ConfigurationError
 from robson.domain.values import SYMBOL
-from robson.feed.tape_csv import csv_parser
+from robson.feed.tape_csv import CsvParser, csv_parser
 from robson.feed.tape_frames import FrameParser
 from robson.feed.tape_row import TapeRow, symbol_in_name
 
@@ -23,6 +25,8 @@ from robson.feed.tape_row import TapeRow, symbol_in_name
 _LINE_LIMIT = 1 << 20
 # How far a recording is searched for its symbols: frames name them line by line.
 _LINES_SEARCHED = 20_000
+_BLOCK_BYTES = 1 << 18
+_PRICES_AT_ONCE = 4096
 
 
 class CorruptTape(ConfigurationError):
@@ -77,6 +81,35 @@ class Tape:
         for row in self._rows():
             latest_us = max(row.at_us, latest_us)
             yield row if row.at_us == latest_us else TapeRow(latest_us, row.tick)
+
+    def prices(self, symbol: str) -> Iterator[list[Decimal]]:
+        """The prices of one pair (quote per base) in order, some thousand at a time, never none.
+
+        They are those of iterating, found ten times as fast in a CSV file, and it raises what iterating raises.
+        """
+        given = yield from self._regular_prices(symbol)
+        if given is None:
+            return
+        rest = islice((row.tick.price for row in self._rows() if row.tick.symbol == symbol), given, None)
+        while prices := list(islice(rest, _PRICES_AT_ONCE)):
+            yield prices
+
+    def _regular_prices(self, symbol: str) -> Generator[list[Decimal], None, int | None]:
+        """The prices of a CSV file; how many there were where something unusual follows, or None at its end."""
+        _, first = next(read_lines(self.path))
+        parser = self._recognise(first)
+        given = 0
+        for lines in _blocks(self.path):
+            if not isinstance(parser, CsvParser) or parser.symbol != symbol or lines is None:
+                return given
+            rows = lines if given else parser.without_header(lines)
+            if rows:
+                prices = parser.prices(rows)
+                if prices is None or not min(prices) > 0:
+                    return given
+                given += len(prices)
+                yield prices
+        return None
 
     def _search(self) -> tuple[tuple[str, ...], int]:
         symbols: dict[str, None] = {}
@@ -145,6 +178,23 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, line
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise CorruptTape(path, number + 1, f"the file cannot be read further: {error}") from error
+
+
+def _blocks(path: Path) -> Iterator[bytes | None]:
+    """The lines of a file, many at a time; None where somebody has to look line by line what is wrong."""
+    with ExitStack() as opened:
+        stream = _open(path, opened)
+        while True:
+            try:
+                lines = stream.read(_BLOCK_BYTES)
+                if lines and not lines.endswith(b"\n"):
+                    lines += stream.readline(_LINE_LIMIT)
+            except (OSError, EOFError, zlib.error, zipfile.BadZipFile):
+                yield None
+                return
+            if not lines:
+                return
+            yield lines if len(lines) <= _LINE_LIMIT else None
 
 
 def _open(path: Path, opened: ExitStack) -> IO[bytes]:

@@ -1,6 +1,7 @@
 """Trades as comma-separated values: Binance's public files, with or without a header, and others with one."""
 
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 from robson.domain.market import Tick
@@ -14,6 +15,11 @@ _NAMES = {
 }
 _HEADER = re.compile(r'[A-Za-z_" ]', re.ASCII)
 _WORDS = frozenset({"true", "false", "0", "1"})
+# What a column must look like to be read without being looked at any closer; the row as a whole is checked at once.
+_ANY = r"[^,\n]*+"
+_ID = r"[0-9]{1,18}+"
+_AMOUNT = r"[0-9]{1,20}+(?:\.[0-9]{1,20}+)?+"
+_TIME = r"[1-9][0-9]{11,16}+"
 
 
 class _Columns(NamedTuple):
@@ -36,9 +42,27 @@ class CsvParser:
     """Rows of one file, all of the same symbol."""
 
     def __init__(self, symbol: str, columns: _Columns, *, header: bytes | None) -> None:
-        self._symbol = symbol
+        self.symbol = symbol
         self._columns = columns
         self._header = header
+        self._regular = re.compile(_regular(columns), re.ASCII | re.MULTILINE)
+
+    def without_header(self, lines: bytes) -> bytes:
+        """The beginning of the file without its header, if it has one."""
+        first, _, rows = lines.partition(b"\n")
+        return rows if first.strip() == self._header else lines
+
+    def prices(self, lines: bytes) -> list[Decimal] | None:
+        """The prices of whole lines, None unless every single one is a row without a fault or anything unusual.
+
+        None says no more than that: `parse` knows what to make of each line. A price of 0 is not seen here.
+        """
+        try:
+            text = lines.decode("ascii")
+        except UnicodeDecodeError:
+            return None
+        found = self._regular.findall(text)
+        return list(map(Decimal, found)) if len(found) == text.count("\n") + (not text.endswith("\n")) else None
 
     def parse(self, line: bytes) -> TapeRow | None:
         """The trade of one row, None for the header; raises ValueError."""
@@ -50,7 +74,7 @@ class CsvParser:
             raise ValueError(f"the row had {len(fields)} columns, which must be {columns.width}")
         at_us = read_time(fields[columns.time])
         tick = Tick(
-            symbol=self._symbol,
+            symbol=self.symbol,
             price=read_price(fields[columns.price]),
             quantity=read_quantity(fields[columns.quantity]),
             trade_id=read_trade_id(fields[columns.trade_id]),
@@ -71,6 +95,12 @@ def csv_parser(line: bytes, symbol: str | None) -> CsvParser | None:
         return CsvParser(name, columns, header=line) if columns is not None else None
     columns = _counted(fields)
     return CsvParser(name, columns, header=None) if columns is not None else None
+
+
+def _regular(columns: _Columns) -> str:
+    wanted = dict.fromkeys(range(columns.width), _ANY)
+    wanted |= {columns.trade_id: _ID, columns.price: f"({_AMOUNT})", columns.quantity: _AMOUNT, columns.time: _TIME}
+    return f"^{','.join(wanted[place] for place in range(columns.width))}\\r?$"
 
 
 def _named(fields: list[str]) -> _Columns | None:

@@ -11,12 +11,12 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robson.commands.replay import Trial, replay
 from robson.domain.errors import ConfigurationError
 from robson.domain.market import Candle, Tick
 from robson.domain.values import Side, plain
 from robson.engine.missed import Crossing
 from robson.engine.trailing import Watch
+from robson.engine.what_if import Trial, replay, stretches
 from robson.feed.candles import CandleSeries, combine
 from robson.feed.fanout import FanOut
 from robson.feed.opening import open_replay
@@ -193,11 +193,9 @@ def _read(path):
     st.lists(st.tuples(sides, st.integers(0, 55), st.decimals("0.01", "2000", places=2)), max_size=8),
 )
 def test_a_case_does_not_depend_on_the_others(walk, cases):
-    ticks = [tick(price, number) for number, price in enumerate(walk)]
-
     def outcomes(chosen):
         trials = [Trial(str(number), side, row, distance) for number, (side, row, distance) in chosen]
-        assert replay(trials, ticks) == len(walk)
+        assert replay(trials, stretches([walk])) == len(walk)
         return [trial.outcome for trial in trials]
 
     together = outcomes(list(enumerate(cases)))
