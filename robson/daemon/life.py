@@ -65,6 +65,9 @@ class Life:
         self._watch: Watch | None = None
         self._attachment: Attachment | None = None
         self._hit: Crossing | None = None
+        # Whether its own monitor acts on a hit; not while it is one of several that are decided together.
+        self.acts_alone = True
+        self.on_hit: Callable[[Life], None] = lambda _life: None
         self._news = trio.Event()
         # Where its stop was set since charts have looked, by the clock of the price source.
         self.stops: deque[tuple[datetime, Decimal]] = deque(maxlen=_STOPS_KEPT)
@@ -219,6 +222,7 @@ class Life:
             seen=seen,
             on_behind=self.stir,
             on_replayed=self._on_replayed,
+            owner=self.position.position_id,
         )
 
     async def catch_up(self) -> None:
@@ -247,6 +251,7 @@ class Life:
         """Begin again from a stored position, after the monitor died."""
         self._unwatch()
         self._hit = None
+        self.acts_alone = True
         self.position = position
         self.stir()
 
@@ -258,13 +263,27 @@ class Life:
     def _on_hit(self, crossing: Crossing) -> None:
         self._hit = crossing
         self.hit_at = self.around.clock.monotonic()
+        self.on_hit(self)
         self.stir()
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether its stop was hit and nobody has acted on that yet."""
+        return self._hit is not None and isinstance(self.position.state, Active)
+
     def take_hit(self) -> StopHit | None:
-        """The hit that nobody has acted on yet, with the stop as it stood; None without one."""
-        if self._hit is None:
+        """The hit that this one's own monitor is to act on now, with the stop as it stood; None without one."""
+        if self._hit is None or not self.acts_alone:
             return None
         hit, self._hit = self._hit, None
+        return self._stimulus_of(hit)
+
+    def hit_stimulus(self) -> StopHit:
+        """The same for whoever decides together; it stays until that has been decided."""
+        assert self._hit is not None, self.position.position_id
+        return self._stimulus_of(self._hit)
+
+    def _stimulus_of(self, hit: Crossing) -> StopHit:
         return StopHit(
             price=hit.price,
             trailing_stop=hit.trailing_stop,

@@ -35,8 +35,8 @@ class Attachment:
     """
 
     __slots__ = (
-        *("_on_detach", "is_attached", "number", "on_behind", "on_hit", "on_replayed", "place", "seen", "symbol"),
-        *("trouble", "watch"),
+        *("_on_detach", "is_attached", "number", "on_behind", "on_hit", "on_replayed", "owner", "place", "seen"),
+        *("symbol", "trouble", "watch"),
     )
 
     def __init__(
@@ -47,9 +47,12 @@ class Attachment:
         on_behind: Callable[[], None],
         on_replayed: Callable[[Replayed], None],
         seen: Seen | None,
+        owner: str,
         on_detach: Callable[["Attachment"], None],
     ) -> None:
         self.symbol = symbol
+        # Whose it is: the position's id.
+        self.owner = owner
         self.watch = watch
         self.on_hit = on_hit
         self.on_behind = on_behind

@@ -32,9 +32,10 @@ _UNSUBSCRIBE_SECONDS = 5
 class FanOut:
     """The market as the daemon sees it: every tick reaches every watch of its symbol before the next one is taken.
 
-    Watches observe side by side in crowds, so that a tick costs by what it touches, not by how many there are; only a
-    hit wakes anybody. Prices are never conflated for watches. A streamed tick that is not newer than the one before it (by trade id, or by time where there is none) is counted and dropped:
-    an old low, observed after the stop has followed a later high, would be a false hit.
+    Watches observe in crowds, so that a tick costs by what it touches, not by how many there are; only a hit wakes
+    anybody. Prices are never conflated for watches. A streamed tick that is not newer than the one before it (by trade
+    id, or by time where there is none) is counted and dropped: an old low, observed after the stop has followed a later
+    high, would be a false hit.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class FanOut:
         seen: Seen | None = None,
         on_behind: Callable[[], None] = lambda: None,
         on_replayed: Callable[[Replayed], None] = lambda _replayed: None,
+        owner: str = "",
     ) -> Attachment:
         """Let a watch observe every tick of a subscribed symbol from the next one on, or from `seen` on.
 
@@ -156,7 +158,7 @@ class FanOut:
         `on_behind` tells of a live one that falls behind, `on_replayed` of one that has caught up.
         """
         quote = self._quotes[symbol]
-        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, self._detach)
+        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, owner, self._detach)
         if seen is None:
             places.go_on(quote, attachment)
             return attachment
