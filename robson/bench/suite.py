@@ -21,6 +21,10 @@ from robson.bench.setting import Setting, quantile
 # A module of this package each, with `measure(setting) -> Iterable[Figure]`.
 BENCHMARKS: dict[str, str] = {
     "start": "one-shot commands, from start to end",
+    "fanout": "one tick to 10,000 positions, and one that hits them all",
+    "panic": "100 positions leave at once, beside one",
+    "journal": "decisions, moved stops and groups of orders, beside plain sqlite3",
+    "recovery": "a journal of a million events, beside reading the rows that are needed",
 }
 
 _SYNCS = 100

@@ -148,11 +148,11 @@ class Life:
         decision = decide(self.position, moved, self.around.clock.now())
         return decision if decision.facts else None
 
-    def take_over(self, decision: Decision) -> None:
-        """Make what `follow` decided the state, once it is written."""
-        self._become(decision.position)
+    def take_over(self, decision: Decision, *, quietly: bool = False) -> None:
+        """Make what was decided without `feel` the state, once it is written; whoever did it `quietly` stirs later."""
+        self._become(decision.position, quietly=quietly)
 
-    def _become(self, position: Position) -> None:
+    def _become(self, position: Position, *, quietly: bool = False) -> None:
         before, self.position = self.position, position
         self._note_stop(before.trail)
         if type(before.state) is not type(position.state):
@@ -167,7 +167,8 @@ class Life:
                 before=before.state_name,
                 state=position.state_name,
             )
-        self.stir()
+        if not quietly:
+            self.stir()
 
     def _note_stop(self, before: Trail | None) -> None:
         trail, entry = self.position.trail, self.position.entry

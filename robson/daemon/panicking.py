@@ -7,10 +7,9 @@ from msgspec.structs import replace
 
 from robson.daemon.exit_terms import exit_terms
 from robson.daemon.life import Life
-from robson.daemon.surroundings import Surroundings
-from robson.daemon.volley import GROUP, by_risk, leave_together
+from robson.daemon.volley import GROUP, Volley, by_risk
 from robson.domain.errors import RuleError
-from robson.domain.position import Armed, Closed, Error
+from robson.domain.position import Active, Armed, Closed, Error
 from robson.domain.stimuli import DisarmRequested, ExitRequested
 from robson.domain.values import ExitReason
 from robson.protocol.results import PanicOutcome
@@ -43,20 +42,20 @@ def ask_to_leave(life: Life) -> RuleError | None:
     return None
 
 
-def ask_all_to_leave(lives: Sequence[Life], around: Surroundings) -> dict[str, RuleError | None]:
-    """Let them leave by capital at risk, many in one commit, and then those that are not in the market."""
+def ask_all_to_leave(lives: Sequence[Life], volley: Volley) -> dict[str, RuleError | None]:
+    """Let those in the market leave by capital at risk, many in one commit, and then the others."""
     asked: dict[str, RuleError | None] = {}
-    leaving = by_risk(life for life in lives if not isinstance(life.position.state, Armed))
+    leaving = by_risk(life for life in lives if isinstance(life.position.state, Active))
     for first in range(0, len(leaving), GROUP):
-        asked |= _ask_together(leaving[first : first + GROUP], around)
+        asked |= _ask_together(leaving[first : first + GROUP], volley)
     return asked | {
         life.position.position_id: ask_to_leave(life) for life in lives if life.position.position_id not in asked
     }
 
 
-def _ask_together(lives: Sequence[Life], around: Surroundings) -> dict[str, RuleError | None]:
+def _ask_together(lives: Sequence[Life], volley: Volley) -> dict[str, RuleError | None]:
     try:
-        refused = leave_together(lives, _panic_request, around)
+        refused = volley.leave_together(lives, _panic_request)
     except Exception:  # noqa: BLE001  a fault in one position keeps no other from leaving
         _log.exception("panic_not_together", positions=len(lives))
         return {life.position.position_id: ask_to_leave(life) for life in lives}

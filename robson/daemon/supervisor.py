@@ -259,7 +259,7 @@ class Supervisor:
         """Latch first; then let every open position leave, by capital at risk and many in one commit."""
         self.latch()
         lives = list(self.lives.values())
-        asked = ask_all_to_leave(lives, self.around)
+        asked = ask_all_to_leave(lives, self.volley)
         return [(life, asked[life.position.position_id]) for life in lives]
 
     # --- moved stops -------------------------------------------------------------------------------------------------
