@@ -140,10 +140,8 @@ class Life:
 
     def follow(self) -> Decision | None:
         """What the moved stop is worth, not yet written; None when there is nothing new."""
-        moved = self.moved()
-        if moved is None or not isinstance(self.position.state, Active):
-            return None
-        if moved.trailing_stop == self.position.state.trail.stop:
+        moved, state = self.moved(), self.position.state
+        if moved is None or not isinstance(state, Active) or moved.trailing_stop == state.trail.stop:
             return None
         decision = decide(self.position, moved, self.around.clock.now())
         return decision if decision.facts else None
@@ -281,7 +279,7 @@ class Life:
 
     def hit_stimulus(self) -> StopHit:
         """The same for whoever decides together; it stays until that has been decided."""
-        assert self._hit is not None, self.position.position_id
+        assert self._hit is not None
         return self._stimulus_of(self._hit)
 
     def _stimulus_of(self, hit: Crossing) -> StopHit:

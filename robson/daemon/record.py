@@ -241,10 +241,9 @@ class Record:
                 self._intents[order_id] = self._intents_of.setdefault(owner, {})[order_id] = intent
             else:
                 self._intents.pop(order_id, None)
-                of_one = self._intents_of.pop(owner, {})
-                of_one.pop(order_id, None)
-                if of_one:
-                    self._intents_of[owner] = of_one
+                self._intents_of.get(owner, {}).pop(order_id, None)
+                if not self._intents_of.get(owner):
+                    self._intents_of.pop(owner, None)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
