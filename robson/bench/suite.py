@@ -25,6 +25,10 @@ BENCHMARKS: dict[str, str] = {
     "replay": "a what-if over recorded trades",
     "control": "the control socket, asked and followed",
     "memory": "what the daemon holds, idle and with positions, and over half a simulated day",
+    "fanout": "one tick to 10,000 positions, and one that hits them all",
+    "panic": "100 positions leave at once, beside one",
+    "journal": "decisions, moved stops and groups of orders, beside plain sqlite3",
+    "recovery": "a journal of a million events, beside reading the rows that are needed",
 }
 
 _SYNCS = 100

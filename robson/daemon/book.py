@@ -46,17 +46,14 @@ class OrderBook:
         """Whether all that was ever sent for the intent's position is known."""
         return intent.order.position_id not in self._around.unlisted
 
-    def keep(self, intent: Intent) -> bool:
-        """Write a changed intent durably; False when the disk refused. Doubt is told once."""
-        order_id = intent.order.client_order_id
-        told = any(
-            known.status == "in_doubt" and known.order.client_order_id == order_id
-            for known in self._around.record.intents_of(intent.order.position_id)
-        )
-        kept = self._around.record.keep(intent)
-        if intent.status == "sent" and intent.order.role is Role.EXIT:
-            self._note_reaction(self._lives.get(intent.order.position_id))
-        if intent.status == "in_doubt" and not told:
+    def keep(self, *intents: Intent) -> bool:
+        """Write changed intents durably, in one commit; False when the disk refused. Doubt is told once."""
+        doubted = [intent for intent in intents if intent.status == "in_doubt" and not self._is_doubted(intent)]
+        kept = self._around.record.keep(*intents)
+        for intent in intents:
+            if intent.status == "sent" and intent.order.role is Role.EXIT:
+                self._note_reaction(self._lives.get(intent.order.position_id))
+        for intent in doubted:
             self._around.record.notice(
                 Notice(
                     type="order_in_doubt",
@@ -67,6 +64,13 @@ class OrderBook:
             )
             self._lives[intent.order.position_id].stir()
         return kept
+
+    def _is_doubted(self, intent: Intent) -> bool:
+        order_id = intent.order.client_order_id
+        return any(
+            known.status == "in_doubt" and known.order.client_order_id == order_id
+            for known in self._around.record.intents_of(intent.order.position_id)
+        )
 
     def _note_reaction(self, life: Life | None) -> None:
         if life is not None and life.hit_at is not None:

@@ -64,6 +64,9 @@ class Life:
         self._watch: Watch | None = None
         self._attachment: Attachment | None = None
         self._hit: Crossing | None = None
+        # Whether its own monitor acts on a hit; not while it is one of several that are decided together.
+        self.acts_alone = True
+        self.on_hit: Callable[[Life], None] = lambda _life: None
         self._news = trio.Event()
         # Where its stop was set since charts have looked, by the clock of the price source.
         self.stops: list[tuple[datetime, Decimal]] = []
@@ -136,19 +139,17 @@ class Life:
 
     def follow(self) -> Decision | None:
         """What the moved stop is worth, not yet written; None when there is nothing new."""
-        moved = self.moved()
-        if moved is None or not isinstance(self.position.state, Active):
-            return None
-        if moved.trailing_stop == self.position.state.trail.stop:
+        moved, state = self.moved(), self.position.state
+        if moved is None or not isinstance(state, Active) or moved.trailing_stop == state.trail.stop:
             return None
         decision = decide(self.position, moved, self.around.clock.now())
         return decision if decision.facts else None
 
-    def take_over(self, decision: Decision) -> None:
-        """Make what `follow` decided the state, once it is written."""
-        self._become(decision.position)
+    def take_over(self, decision: Decision, *, quietly: bool = False) -> None:
+        """Make what was decided without `feel` the state, once it is written; whoever did it `quietly` stirs later."""
+        self._become(decision.position, quietly=quietly)
 
-    def _become(self, position: Position) -> None:
+    def _become(self, position: Position, *, quietly: bool = False) -> None:
         before, self.position = self.position, position
         self._note_stop(before.trail)
         if type(before.state) is not type(position.state):
@@ -163,7 +164,8 @@ class Life:
                 before=before.state_name,
                 state=position.state_name,
             )
-        self.stir()
+        if not quietly:
+            self.stir()
 
     def _note_stop(self, before: Trail | None) -> None:
         trail, entry = self.position.trail, self.position.entry
@@ -219,6 +221,7 @@ class Life:
             seen=seen,
             on_behind=self.stir,
             on_replayed=self._on_replayed,
+            owner=self.position.position_id,
         )
 
     async def catch_up(self) -> None:
@@ -247,6 +250,7 @@ class Life:
         """Begin again from a stored position, after the monitor died."""
         self._unwatch()
         self._hit = None
+        self.acts_alone = True
         self.position = position
         self.stir()
 
@@ -258,13 +262,27 @@ class Life:
     def _on_hit(self, crossing: Crossing) -> None:
         self._hit = crossing
         self.hit_at = self.around.clock.monotonic()
+        self.on_hit(self)
         self.stir()
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether its stop was hit and nobody has acted on that yet."""
+        return self._hit is not None and isinstance(self.position.state, Active)
+
     def take_hit(self) -> StopHit | None:
-        """The hit that nobody has acted on yet, with the stop as it stood; None without one."""
-        if self._hit is None:
+        """The hit that this one's own monitor is to act on now, with the stop as it stood; None without one."""
+        if self._hit is None or not self.acts_alone:
             return None
         hit, self._hit = self._hit, None
+        return self._stimulus_of(hit)
+
+    def hit_stimulus(self) -> StopHit:
+        """The same for whoever decides together; it stays until that has been decided."""
+        assert self._hit is not None
+        return self._stimulus_of(self._hit)
+
+    def _stimulus_of(self, hit: Crossing) -> StopHit:
         return StopHit(
             price=hit.price,
             trailing_stop=hit.trailing_stop,

@@ -12,7 +12,7 @@ from robson.domain.errors import JournalUnusable, JournalUnwritable, RuleError
 from robson.domain.events import Fact, Notice, TrailingStopUpdated
 from robson.domain.position import Position
 from robson.domain.sequence import Recorded
-from robson.domain.values import ClientOrderId
+from robson.domain.values import ClientOrderId, PositionId
 from robson.metrics import COMMIT_SECONDS, Distribution
 from robson.ports import Clock, Commit, Intent, Journal, PairRecord, Recovery, Seal
 from robson.ports.journal import Twin
@@ -49,9 +49,9 @@ class Record:
         self.twin: Twin | None = None
         self.last_seq = recovery.last_seq
         self._clock = clock
-        self._intents: dict[ClientOrderId, Intent] = {
-            intent.order.client_order_id: intent for intent in recovery.intents
-        }
+        self._intents: dict[ClientOrderId, Intent] = {}
+        self._intents_of: dict[PositionId, dict[ClientOrderId, Intent]] = {}
+        self._take_over(Commit(intents=recovery.intents))
         self._pairs = {pair.symbol: pair for pair in recovery.pairs}
         self._unwritten_trades: set[tuple[str, int]] = set()
         self._backlog: list[Commit] = []
@@ -114,9 +114,9 @@ class Record:
         self._announce(rows)
         return True
 
-    def keep(self, intent: Intent) -> bool:
-        """Write a changed intent durably; False when the disk refused (it is then remembered in memory)."""
-        commit = Commit(intents=(intent,))
+    def keep(self, *intents: Intent) -> bool:
+        """Write changed intents durably, in one commit; False when the disk refused (they are then in memory)."""
+        commit = Commit(intents=intents)
         if self.degraded is None:
             try:
                 self.write(commit)
@@ -238,10 +238,14 @@ class Record:
         for pair in commit.pairs:
             self._pairs[pair.symbol] = pair
         for intent in commit.intents:
+            order_id, owner = intent.order.client_order_id, intent.order.position_id
             if intent.is_open:
-                self._intents[intent.order.client_order_id] = intent
+                self._intents[order_id] = self._intents_of.setdefault(owner, {})[order_id] = intent
             else:
-                self._intents.pop(intent.order.client_order_id, None)
+                self._intents.pop(order_id, None)
+                self._intents_of.get(owner, {}).pop(order_id, None)
+                if not self._intents_of.get(owner):
+                    self._intents_of.pop(owner, None)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -259,7 +263,7 @@ class Record:
 
     def intents_of(self, position_id: str) -> tuple[Intent, ...]:
         """The open intents of one position."""
-        return tuple(i for i in self._intents.values() if i.order.position_id == position_id)
+        return tuple(self._intents_of.get(PositionId(position_id), {}).values())
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already; False where the disk cannot say."""

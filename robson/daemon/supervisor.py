@@ -1,4 +1,4 @@
-"""Every position's owner: arming, recovery, a guarded nursery each, and the flush of moved stops."""
+"""Every position's owner: arming, recovery, and a guarded nursery each."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,24 +11,25 @@ from robson.daemon.archiving import archive_oldest
 from robson.daemon.book import OrderBook
 from robson.daemon.charts import Charts
 from robson.daemon.drift import DriftWatch
-from robson.daemon.exit_terms import exit_terms
 from robson.daemon.filters import keep_filters
 from robson.daemon.life import Life
 from robson.daemon.loans import repay_strays
+from robson.daemon.panicking import ask_all_to_leave, ask_to_leave, exit_request
+from robson.daemon.ratchets import Ratchets
 from robson.daemon.recovery import prepare, tell_protected
 from robson.daemon.surroundings import Surroundings, weighs_on_pair
 from robson.daemon.unwritten import find_unwritten, remember_unlisted
 from robson.daemon.vigil import Vigil
+from robson.daemon.volley import Volley
 from robson.domain.errors import JournalUnusable, Rejected, RuleError, VenueError
 from robson.domain.events import Fact, Notice, PositionArmed
-from robson.domain.position import Armed, Position
+from robson.domain.position import Position
 from robson.domain.sequence import StoredReply
-from robson.domain.stimuli import DisarmRequested, ExitRequested, FaultFound
+from robson.domain.stimuli import FaultFound
 from robson.domain.values import ExitReason, PositionId, Side
 from robson.engine.evolve import evolve
 from robson.ports import Commit, Recovery
 
-FLUSH_SECONDS = 0.25
 POSITIONS_MAX = 10_000
 MONITOR_DEATHS_MAX = 3
 MONITOR_DEATHS_WINDOW_SECONDS = 60.0
@@ -47,6 +48,8 @@ class Supervisor:
         self.vigil = Vigil(around)
         self.keep_events = keep_events
         self.charts = Charts(around, self.lives)
+        self.ratchets = Ratchets(around, self.lives)
+        self.volley = Volley(around)
         self.drift = DriftWatch(around, self._repay_strays)
         around.explain = self.drift.explain
         self.book = OrderBook(around, self.lives, self._repay_strays)
@@ -160,6 +163,7 @@ class Supervisor:
     def _adopt(self, position: Position, *, recovered: bool = False) -> Life:
         life = Life(position, self.around)
         life.is_subscribed = not recovered
+        life.on_hit = self.volley.note
         self.vigil.begin(life, recovered=recovered)
         self.lives[position.position_id] = life
         return life
@@ -168,7 +172,8 @@ class Supervisor:
         """Keep every position alive until cancelled; what is open stays open in the journal."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._flush_stops)
+            nursery.start_soon(self.ratchets.run)
+            nursery.start_soon(self.volley.run)
             nursery.start_soon(self.around.record.mend)
             nursery.start_soon(self.around.market.make_up)
             nursery.start_soon(self.around.record.look_after)
@@ -190,7 +195,7 @@ class Supervisor:
     async def _recover(self, life: Life) -> None:
         await prepare(life)
         if self.around.record.latched:
-            self._panic_one(life)  # a panic that a crash interrupted is finished, with prices or without
+            ask_to_leave(life)  # a panic that a crash interrupted is finished, with prices or without
         await life.catch_up()
         self._unrecovered -= 1
         if self._unrecovered == 0:
@@ -241,14 +246,7 @@ class Supervisor:
 
     def request_exit(self, life: Life, reason: ExitReason) -> None:
         """Begin or join the one exit of a position; raises RuleError when its state has none."""
-        around, position = self.around, life.position
-        if position.symbol not in around.instruments:
-            raise RuleError(
-                "recovering",
-                f"position {position.position_id} was not yet recovered: the venue was out of reach",
-                retryable=True,
-            )
-        life.feel(ExitRequested(reason=reason, exit_terms=exit_terms(position, around), trail=life.moved()))
+        life.feel(exit_request(life, reason))
 
     def latch(self) -> None:
         """From now on nothing enters; in memory when the disk is gone. Positions are asked to leave as they recover."""
@@ -258,37 +256,14 @@ class Supervisor:
             record.write(Commit(latch=True, notices=(latched,)), protective=True)
 
     def panic(self) -> list[tuple[Life, RuleError | None]]:
-        """Latch first; then ask every open position to leave."""
+        """Latch first; then let every open position leave, by capital at risk and many in one commit."""
         self.latch()
-        return [(life, self._panic_one(life)) for life in list(self.lives.values())]
-
-    def _panic_one(self, life: Life) -> RuleError | None:
-        try:
-            if isinstance(life.position.state, Armed):
-                life.feel(DisarmRequested())
-            else:
-                self.request_exit(life, ExitReason.OPERATOR_PANIC)
-        except RuleError as error:
-            if error.retryable:
-                _log.info("panic_waits", position_id=life.position.position_id, reason=error.message)
-            else:
-                _log.error("panic_failed", position_id=life.position.position_id, error=error.message)
-            return error
-        return None
+        lives = list(self.lives.values())
+        asked = ask_all_to_leave(lives, self.volley)
+        return [(life, asked[life.position.position_id]) for life in lives]
 
     # --- moved stops -------------------------------------------------------------------------------------------------
 
-    async def _flush_stops(self) -> None:
-        while True:
-            await self.around.market.wait_moved()
-            await trio.sleep(FLUSH_SECONDS)
-            self.flush_stops()
-
     def flush_stops(self) -> None:
-        """Write every stop that moved since the last flush, in one transaction."""
-        self.around.market.take_moved()
-        due = [(life, decision) for life in self.lives.values() if (decision := life.follow()) is not None]
-        facts = [fact for _, decision in due for fact in decision.facts]
-        if due and self.around.record.ratchet(facts, [decision.position for _, decision in due]):
-            for life, decision in due:
-                life.take_over(decision)
+        """Write every stop that moved since the last flush."""
+        self.ratchets.flush()

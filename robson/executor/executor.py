@@ -14,10 +14,12 @@ from robson.domain.account import PairAccount
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
+from robson.executor.answer import MARGIN_CODES, Answer
 from robson.executor.news import News
 from robson.executor.reach import Reach
 from robson.executor.resolution import Outcome, Refused, Resolver
-from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
+from robson.executor.turns import Turns
+from robson.ports import Clock, Intent, OrderRequest, Venue
 from robson.pulse import Pulse
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
@@ -26,6 +28,7 @@ REPLY_TIMEOUT_SECONDS = 12.0
 EXIT_DOUBT_SECONDS = 2.0
 # How far a reply may lag behind the news of its own order before the venue is asked instead.
 REPLY_AFTER_NEWS_SECONDS = 0.25
+GROUP = 100  # exits that are marked sent in one commit
 # A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
 ALARM_AFTER_FAULTS = 3
@@ -47,8 +50,8 @@ class Book(Protocol):
     def open_intents(self) -> Iterable[Intent]:
         """Every intent that still needs work, oldest first."""
 
-    def keep(self, intent: Intent) -> bool:
-        """Write a changed intent durably; False when the disk refused."""
+    def keep(self, *intents: Intent) -> bool:
+        """Write changed intents durably, in one commit; False when the disk refused."""
 
     def is_listed(self, intent: Intent) -> bool:
         """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
@@ -76,6 +79,9 @@ class Executor:
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
+        # Exits that are marked sent, together with others, before their own task has begun.
+        self._marked: dict[ClientOrderId, Intent] = {}
+        self._turns = Turns()
         self._entry_lanes: dict[str, trio.Lock] = {}
         self._faults: Counter[ClientOrderId] = Counter()
         # Exits that surely did not reach the venue, and how often in a row.
@@ -109,12 +115,34 @@ class Executor:
     async def _take_intents(self, book: Book, nursery: trio.Nursery) -> None:
         while True:
             self.pulse.beat()
-            for intent in list(book.open_intents()):
-                if intent.order.client_order_id not in self._in_hand:
+            new = [one for one in book.open_intents() if one.order.client_order_id not in self._in_hand]
+            group = self._mark_together(book, new)
+            for intent in new:
+                if not _is_new_exit(intent) or intent.order.client_order_id in group:
                     self._in_hand.add(intent.order.client_order_id)
                     nursery.start_soon(self._carry_out, book, intent)
+            if len(group) == GROUP:
+                # The next group is marked when this one's requests are on their way: timestamps age.
+                await self._turns.wait_empty()
+                continue
             await self._wake.wait()
             self._wake = trio.Event()
+
+    def _mark_together(self, book: Book, new: list[Intent]) -> set[ClientOrderId]:
+        """Mark the first exits sent in one commit, and let them go out in their order; one alone marks itself."""
+        exits = [one for one in new if _is_new_exit(one)][:GROUP]
+        if len(exits) > 1:
+            marked = [intents.mark_sent(intent, self._venue.timestamp_ms()) for intent in exits]
+            # An exit that is not durable is sent all the same.
+            book.keep(*marked)
+            self._marked.update((intent.order.client_order_id, intent) for intent in marked)
+            self._turns.line_up(intent.order.client_order_id for intent in marked)
+        return {intent.order.client_order_id for intent in exits}
+
+    async def handed_over(self) -> None:
+        """Return once the exits that are due together are with the venue, whatever it answers."""
+        await trio.lowlevel.checkpoint()
+        await self._turns.wait_empty()
 
     async def _carry_out(self, book: Book, intent: Intent) -> None:
         self._news.expect(intent.order.client_order_id)
@@ -132,6 +160,8 @@ class Executor:
         finally:
             self._in_hand.discard(intent.order.client_order_id)
             del self.unsent[intent.order.client_order_id]
+            self._marked.pop(intent.order.client_order_id, None)
+            self._turns.leave(intent.order.client_order_id)
             self._news.forget(intent.order.client_order_id)
             if not self._in_hand:
                 self._idle.set()
@@ -167,9 +197,10 @@ class Executor:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
             if never is not None:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
-            sent = intents.mark_sent(intent, self._venue.timestamp_ms())
-            is_entry = intent.order.role is Role.ENTRY
-            if not book.keep(sent) and is_entry:
+            order_id, is_entry = intent.order.client_order_id, intent.order.role is Role.ENTRY
+            marked = self._marked.pop(order_id, None)
+            sent = marked or intents.mark_sent(intent, self._venue.timestamp_ms())
+            if marked is None and not book.keep(sent) and is_entry:
                 return intent, Refused(
                     stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
                 )
@@ -185,7 +216,7 @@ class Executor:
                     return sent, Refused(stage="venue", code=error.code, message=error.text)
                 pause = max(intents.backoff_seconds(failures), error.retry_after_seconds)
             failures += 1
-            self.unsent[intent.order.client_order_id] = failures
+            self.unsent[order_id] = failures
             level = _log.error if failures >= ALARM_AFTER_FAULTS else _log.warning
             level("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
             await trio.sleep(pause)
@@ -196,7 +227,7 @@ class Executor:
         Raises Unreachable or RateLimited when it surely was not executed and may be sent again.
         """
         is_exit = sent.order.role is Role.EXIT
-        answer = _Answer()
+        answer = Answer()
         async with trio.open_nursery() as race:
             race.start_soon(self._request, sent, answer, race.cancel_scope)
             race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
@@ -215,7 +246,7 @@ class Executor:
             answer.outcome = await self._resolver.take_reply(sent, answer.report)
         return sent, answer.outcome
 
-    async def _heed_news(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+    async def _heed_news(self, sent: Intent, answer: Answer, race: trio.CancelScope) -> None:
         """Ask the venue as soon as it has told of the order elsewhere and its reply does not come; never guess."""
         with answer.heeds_news:
             await self._news.wait(sent.order.client_order_id)
@@ -229,7 +260,7 @@ class Executor:
             self.reach.placed = True
             race.cancel()
 
-    async def _request(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+    async def _request(self, sent: Intent, answer: Answer, race: trio.CancelScope) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
         order = sent.order
         assert sent.timestamp_ms is not None
@@ -245,6 +276,7 @@ class Executor:
         )
         refusal: VenueError | None = None
         try:
+            await self._turns.mine(order.client_order_id)
             with trio.fail_after(REPLY_TIMEOUT_SECONDS):
                 answer.report = await self._venue.place(request)
         except (InDoubt, trio.TooSlowError) as error:
@@ -264,22 +296,5 @@ class Executor:
         race.cancel()
 
 
-# Refusals that speak of the loan, not of the order (reference: margin codes).
-MARGIN_CODES = frozenset({"-2010", "-3006", "-3008", "-3012", "-3013", "-3014", "-3041", "-3045", "-11008"})
-
-
-class _Answer:
-    """What came back for one request; the first definite word wins."""
-
-    def __init__(self) -> None:
-        self.doubted = trio.Event()
-        self.heeds_news = trio.CancelScope()
-        self.why = ""
-        self.report: OrderReport | None = None
-        self.outcome: Outcome | None = None
-        self.failure: Unreachable | RateLimited | None = None
-
-    def doubt(self, why: str) -> None:
-        """The request ended without a definite word."""
-        self.why = why
-        self.doubted.set()
+def _is_new_exit(intent: Intent) -> bool:
+    return intent.status == "pending" and intent.order.role is Role.EXIT

@@ -35,8 +35,8 @@ class Attachment:
     """
 
     __slots__ = (
-        *("_on_detach", "is_attached", "on_behind", "on_hit", "on_replayed", "place", "seen", "symbol", "trouble"),
-        "watch",
+        *("_on_detach", "is_attached", "number", "on_behind", "on_hit", "on_replayed", "owner", "place", "seen"),
+        *("symbol", "trouble", "watch"),
     )
 
     def __init__(
@@ -47,9 +47,12 @@ class Attachment:
         on_behind: Callable[[], None],
         on_replayed: Callable[[Replayed], None],
         seen: Seen | None,
+        owner: str,
         on_detach: Callable[["Attachment"], None],
     ) -> None:
         self.symbol = symbol
+        # Whose it is: the position's id.
+        self.owner = owner
         self.watch = watch
         self.on_hit = on_hit
         self.on_behind = on_behind
@@ -60,6 +63,8 @@ class Attachment:
         # Why the missed prices have not been read yet.
         self.trouble: str | None = None
         self.is_attached = True
+        # Among all of its symbol, newer ones have higher ones; another one whenever it changes its place.
+        self.number = 0
         self._on_detach = on_detach
 
     @property

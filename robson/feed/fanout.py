@@ -12,6 +12,7 @@ import trio
 
 from robson.domain.market import Tick
 from robson.domain.values import Side
+from robson.engine.groups import Seat
 from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
 from robson.feed import places
@@ -31,9 +32,10 @@ _UNSUBSCRIBE_SECONDS = 5
 class FanOut:
     """The market as the daemon sees it: every tick reaches every watch of its symbol before the next one is taken.
 
-    A watch costs a comparison per tick; only a hit wakes anybody. Prices are never conflated for watches. A streamed
-    tick that is not newer than the one before it (by trade id, or by time where there is none) is counted and dropped:
-    an old low, observed after the stop has followed a later high, would be a false hit.
+    Watches observe in crowds, so that a tick costs by what it touches, not by how many there are; only a hit wakes
+    anybody. Prices are never conflated for watches. A streamed tick that is not newer than the one before it (by trade
+    id, or by time where there is none) is counted and dropped: an old low, observed after the stop has followed a later
+    high, would be a false hit.
     """
 
     def __init__(
@@ -49,8 +51,6 @@ class FanOut:
         self._locks: dict[str, trio.Lock] = {}
         # How often each symbol's ticks were late or lost, since the start of this run.
         self.interruptions: Counter[str] = Counter()
-        # In the order of their first move since the last flush.
-        self._moved: dict[Attachment, None] = {}
         self._has_moved = trio.Event()
         self._freshness_changed = trio.Event()
         self._backfill = Backfill(feed, self._caught_up, forgiving=on_gap == "forgive")
@@ -64,8 +64,10 @@ class FanOut:
             return False
         if tick.polled:
             quote.price = tick.price
-            everybody = (*quote.attachments, *quote.ahead, *quote.behind)
-            return self._settle_hits(places.beyond_stop(everybody, tick), tick)
+            seats = [*quote.longs.glance(tick.price), *quote.shorts.glance(tick.exit_price(is_long=False))]
+            hit = self._by_number(quote, seats)
+            hit += places.beyond_stop((*quote.ahead.values(), *quote.behind.values()), tick)
+            return self._settle_hits(hit, tick)
         if not quote.accept(tick):
             return False
         now = self._clock.monotonic()
@@ -77,12 +79,12 @@ class FanOut:
             self._freshness_changed.set()
         if quote.ahead:
             places.join(quote, tick)
-        hit = self._observe(quote.attachments, tick)
+        hit = self._observe(quote, tick)
         if quote.behind:
             # Beyond the stop as it stood before the gap it is beyond any later one, too: that need not wait.
-            hit += places.beyond_stop([one for one in quote.behind if not one.has_seen(tick)], tick)
+            hit += places.beyond_stop([one for one in quote.behind.values() if not one.has_seen(tick)], tick)
         woke = quote.tell_readers(tick) or woke
-        return self._settle_hits(hit, tick) or woke
+        return (self._settle_hits(hit, tick) if hit else False) or woke
 
     def interrupted(self, symbol: str, reason: str) -> None:
         """Ticks of the symbol are late or lost until the next one: candles with a hole in them are not believed."""
@@ -147,6 +149,7 @@ class FanOut:
         seen: Seen | None = None,
         on_behind: Callable[[], None] = lambda: None,
         on_replayed: Callable[[Replayed], None] = lambda _replayed: None,
+        owner: str = "",
     ) -> Attachment:
         """Let a watch observe every tick of a subscribed symbol from the next one on, or from `seen` on.
 
@@ -155,7 +158,7 @@ class FanOut:
         `on_behind` tells of a live one that falls behind, `on_replayed` of one that has caught up.
         """
         quote = self._quotes[symbol]
-        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, self._detach)
+        attachment = Attachment(symbol, watch, on_hit, on_behind, on_replayed, seen, owner, self._detach)
         if seen is None:
             places.go_on(quote, attachment)
             return attachment
@@ -188,11 +191,9 @@ class FanOut:
         return self._clock.monotonic() - (self._clock.now() - at).total_seconds()
 
     def take_moved(self) -> list[Attachment]:
-        """The attached watches that moved their stop since the last call, in the order of their first move."""
-        moved = list(self._moved)
-        self._moved.clear()
+        """The attached watches that moved their stop since the last call, symbol by symbol in the order of joining."""
         self._has_moved = trio.Event()
-        return moved
+        return [attachment for quote in self._quotes.values() for attachment in quote.take_moved()]
 
     async def wait_moved(self) -> None:
         """Wait until some attached watch has moved its stop."""
@@ -251,18 +252,16 @@ class FanOut:
             with trio.move_on_at(earliest):
                 await self._freshness_changed.wait()
 
-    def _observe(self, attachments: Sequence[Attachment], tick: Tick) -> list[Attachment]:
-        hit = []
-        trade_id, bid, ask = tick.trade_id, tick.price, tick.exit_price(is_long=False)
-        for attachment in attachments:
-            watch = attachment.watch
-            moves = watch.moves
-            if watch.observe(bid if watch.is_long else ask, trade_id):
-                hit.append(attachment)
-            elif watch.moves != moves:
-                self._moved[attachment] = None
-                self._has_moved.set()
-        return hit
+    def _observe(self, quote: Quote, tick: Tick) -> list[Attachment]:
+        longs, shorts, trade_id = quote.longs, quote.shorts, tick.trade_id
+        hit = longs.observe(tick.price, trade_id)
+        hit += shorts.observe(tick.exit_price(is_long=False), trade_id)
+        if longs.has_moved or shorts.has_moved:
+            self._has_moved.set()
+        return self._by_number(quote, hit) if hit else []
+
+    def _by_number(self, quote: Quote, seats: list[Seat]) -> list[Attachment]:
+        return [quote.live[number] for number in sorted(seat.number for seat in seats)]
 
     def _settle_hits(self, hit: Sequence[Attachment], tick: Tick) -> bool:
         # Only after every watch has seen the tick: a callback may attach and detach as it likes.
@@ -275,8 +274,9 @@ class FanOut:
         return woke
 
     def _detach(self, attachment: Attachment) -> None:
-        self._moved.pop(attachment, None)
-        places.leave(self._quotes[attachment.symbol], attachment)
+        quote = self._quotes[attachment.symbol]
+        places.leave(quote, attachment)
+        quote.moved.pop(attachment, None)
 
     def _leave_behind(self, quote: Quote, attachments: Sequence[Attachment]) -> bool:
         for attachment in attachments:
@@ -287,7 +287,7 @@ class FanOut:
     def _caught_up(self, quote: Quote, attachment: Attachment, has_moved: bool) -> None:
         places.go_on(quote, attachment)
         if has_moved:
-            self._moved[attachment] = None
+            quote.moved[attachment] = None
             self._has_moved.set()
 
     def _lose_interest(self, quote: Quote) -> None:
@@ -295,6 +295,5 @@ class FanOut:
         assert quote.interest >= 0, quote.symbol
         if quote.interest == 0:
             # A watch without ticks would be an exit missed.
-            watched = (*quote.attachments, *quote.ahead, *quote.behind)
-            assert not watched, f"{quote.symbol} was released with watches attached"
+            assert not quote.watched, f"{quote.symbol} was released with watches attached"
             del self._quotes[quote.symbol]

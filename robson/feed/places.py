@@ -10,9 +10,13 @@ from robson.feed.quote import Quote
 
 def leave(quote: Quote, attachment: Attachment) -> None:
     """Stand nowhere any more."""
-    quote.attachments = tuple(one for one in quote.attachments if one is not attachment)
-    quote.ahead = tuple(one for one in quote.ahead if one is not attachment)
-    quote.behind = tuple(one for one in quote.behind if one is not attachment)
+    number = attachment.number
+    was_live = quote.live.pop(number, None) is not None
+    # What a price has hit has left the crowd already.
+    if was_live and attachment.watch.seat is not None and quote.crowd(attachment).leave(attachment.watch):
+        quote.moved[attachment] = None
+    quote.ahead.pop(number, None)
+    quote.behind.pop(number, None)
 
 
 def go_on(quote: Quote, attachment: Attachment) -> None:
@@ -20,25 +24,24 @@ def go_on(quote: Quote, attachment: Attachment) -> None:
     leave(quote, attachment)
     seen, last = attachment.seen, quote.last
     if seen is None or (last is not None and (seen.is_of(last) or not seen.covers(last))):
-        attachment.place = "live"
-        quote.attachments = (*quote.attachments, attachment)
+        _observe(quote, attachment)
     else:
         attachment.place = "ahead"
-        quote.ahead = (*quote.ahead, attachment)
+        quote.ahead[_number(quote, attachment)] = attachment
 
 
 def stay_behind(quote: Quote, attachment: Attachment) -> None:
     """Wait for the prices that were missed; ticks may hit the stop and never move it."""
     leave(quote, attachment)
     attachment.place = "behind"
-    quote.behind = (*quote.behind, attachment)
+    quote.behind[_number(quote, attachment)] = attachment
 
 
 def fall_behind(quote: Quote, tick: Tick) -> list[Attachment]:
     """After an interruption or a silence: those who have missed trades before this tick must not follow it yet."""
     quote.break_off()
     behind = []
-    for attachment in (*quote.attachments, *quote.ahead):
+    for attachment in (*quote.live.values(), *quote.ahead.values()):
         seen = last_seen(quote, attachment)
         # A source without ids cannot tell that nothing is missing: after an interruption something may be.
         if seen is not None and not seen.joins(tick):
@@ -50,12 +53,23 @@ def fall_behind(quote: Quote, tick: Tick) -> list[Attachment]:
 
 def join(quote: Quote, tick: Tick) -> None:
     """Let those who had seen more than the stream go on with it, once it has passed them."""
-    ready = tuple(one for one in quote.ahead if not one.has_seen(tick))
-    for attachment in ready:
-        attachment.place = "live"
-    if ready:
-        quote.attachments = (*quote.attachments, *ready)
-        quote.ahead = tuple(one for one in quote.ahead if one not in ready)
+    for attachment in list(quote.ahead.values()):
+        if not attachment.has_seen(tick):
+            del quote.ahead[attachment.number]
+            _observe(quote, attachment)
+
+
+def _observe(quote: Quote, attachment: Attachment) -> None:
+    attachment.place = "live"
+    number = _number(quote, attachment)
+    quote.live[number] = attachment
+    quote.crowd(attachment).join(attachment.watch, number)
+
+
+def _number(quote: Quote, attachment: Attachment) -> int:
+    quote.joined += 1
+    attachment.number = quote.joined
+    return attachment.number
 
 
 def last_seen(quote: Quote, attachment: Attachment) -> Seen | None:

@@ -10,6 +10,7 @@ import trio
 
 from robson.domain.market import Tick
 from robson.domain.values import Value
+from robson.engine.crowd import Crowd
 from robson.feed.attachment import Attachment
 from robson.feed.candles import CandleSeries, ClosedCandle
 from robson.feed.strip import PriceStrip
@@ -89,10 +90,14 @@ class Quote:
         self.silent_since: float | None = None
         self._recent: deque[tuple[float, Tick]] = deque(maxlen=_TICKS_KEPT)
         self.strip = PriceStrip()
-        # Replaced, never changed in place: an observation walks over the tuple that it began with.
-        self.attachments: tuple[Attachment, ...] = ()
-        self.ahead: tuple[Attachment, ...] = ()
-        self.behind: tuple[Attachment, ...] = ()
+        # By number, in the order of joining; those that are live stand in the crowd of their side.
+        self.live: dict[int, Attachment] = {}
+        self.ahead: dict[int, Attachment] = {}
+        self.behind: dict[int, Attachment] = {}
+        self.longs, self.shorts = Crowd(is_long=True), Crowd(is_long=False)
+        self.joined = 0
+        # Those that moved their stop and do not stand where they did then.
+        self.moved: dict[Attachment, None] = {}
         # The first tick since the subscription or the last interruption: from there on nothing was missed.
         self._unbroken_from: Tick | None = None
         # Counts the interruptions.
@@ -188,6 +193,22 @@ class Quote:
     def last_before(self, moment: float) -> Tick | None:
         """The last remembered tick that came in before `moment`, None where there was none."""
         return next((tick for arrived_at, tick in reversed(self._recent) if arrived_at < moment), None)
+
+    @property
+    def watched(self) -> list[Attachment]:
+        """Everybody who is attached, wherever."""
+        return [*self.live.values(), *self.ahead.values(), *self.behind.values()]
+
+    def crowd(self, attachment: Attachment) -> Crowd:
+        """Where a live one observes."""
+        return self.longs if attachment.watch.is_long else self.shorts
+
+    def take_moved(self) -> list[Attachment]:
+        """The attached watches that moved their stop since the last call, in the order of joining."""
+        numbers = sorted([*self.longs.take_moved(), *self.shorts.take_moved()])
+        moved, self.moved = self.moved, {}
+        moved |= dict.fromkeys(self.live[number] for number in numbers)
+        return list(moved)
 
     def tell_readers(self, tick: Tick) -> bool:
         """Pass the latest tick to candles and readers; True when somebody woke."""

@@ -89,6 +89,8 @@ INSERT_REPLY = "INSERT INTO replies (key, body_digest, reply, at) VALUES (?, ?, 
 def time_text(at: datetime) -> str:
     """The time as text that sorts like the time; a time without a zone is a bug."""
     assert at.tzinfo is not None, at
+    if at.tzinfo is UTC:
+        return at.isoformat(timespec="microseconds")[:-6] + "Z"
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 

@@ -11,9 +11,9 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+from robson.bench.lives import open_journal
 from robson.domain.values import PositionId
 from robson.store import SqliteJournal
-from tests.bench.big_journal import open_journal
 from tests.contract.journal.lives import armed, entry_facts, exit_facts, filled, ratchet, write
 from tests.contract.journal.shelves import FixedClock
 

@@ -20,8 +20,8 @@ from typing import Any
 import structlog
 import trio
 
+from robson.bench.lives import open_journal
 from robson.store import SqliteJournal
-from tests.bench.big_journal import open_journal
 from tests.rig import Rig
 
 POSITIONS = 20

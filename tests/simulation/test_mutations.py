@@ -51,7 +51,7 @@ MUTATIONS = (
     Mutation(
         "commit after send",
         "robson/executor/executor.py",
-        "            if not book.keep(sent) and is_entry:",
+        "            if marked is None and not book.keep(sent) and is_entry:",
         "            if False and is_entry:",
     ),
     Mutation(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from robson.bench.big_journal import build, expected
+from robson.bench.lives import open_journal
+from robson.bench.recovery import plain, recover
 from robson.domain.position import Position
-from tests.bench.big_journal import build, expected, open_journal
-from tests.bench.recovery import plain, recover
 
 OPEN = 5
 
