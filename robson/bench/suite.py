@@ -21,6 +21,7 @@ from robson.bench.setting import Setting, quantile
 # A module of this package each, with `measure(setting) -> Iterable[Figure]`.
 BENCHMARKS: dict[str, str] = {
     "start": "one-shot commands, from start to end",
+    "tick_to_wire": "from a price that hits a stop to the exit at the venue, the order durable before",
 }
 
 _SYNCS = 100
