@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, str] = {
     "panic": "100 positions leave at once, beside one",
     "journal": "decisions, moved stops and groups of orders, beside plain sqlite3",
     "recovery": "a journal of a million events, beside reading the rows that are needed",
+    "tick_to_wire": "from a price that hits a stop to the exit at the venue, the order durable before",
 }
 
 _SYNCS = 100
