@@ -129,6 +129,7 @@ class Terminal:
         self.emulator: subprocess.Popen[str] | None = None
         self.addresses = {documented: free_address() for documented in DOCUMENTED_ADDRESSES}
         shutil.copy(ROOT / "pyproject.toml", directory)
+        (directory / "packaging").symlink_to(ROOT / "packaging")
         (directory / "robson").mkdir()
         (directory / "robson" / "__init__.py").touch()
         programs = Path(sys.executable).parent
@@ -253,6 +254,18 @@ def test_pages_with_commands_are_found() -> None:
 def test_a_block_is_either_run_or_plainly_no_command(page: Path) -> None:
     blocks = [block for block in BLOCK.finditer(page.read_text("utf-8")) if not block["hidden"]]
     assert {block[1] for block in blocks} <= KINDS
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page not in HISTORY], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_no_command_hides_in_a_block_of_text(page: Path) -> None:
+    """What can be typed is run, or says why not."""
+    typed = re.compile(
+        r"^(?:sudo|(?:[A-Z_]+=\S+ )*(?:robson|robsonctl|systemctl|journalctl|litestream|podman|kubectl)) [a-z-]"
+    )
+    texts = [block[2] for block in BLOCK.finditer(page.read_text("utf-8")) if block[1] == "text"]
+    assert [line for text in texts for line in text.splitlines()[:1] if typed.match(line)] == []
 
 
 def test_hidden_excused_and_shown_steps_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

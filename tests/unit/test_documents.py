@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_the_delivery_summary_has_every_phase_and_a_proof_for_each_line() -> Non
     assert len(asked) > 50
     said = re.compile(r"tests/\S+::test_|the same|not delivered|the targets it calls")
     assert [row[0] for row in asked if not said.search(" ".join(row))] == []
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert versions[0] == "[Unreleased]"
+    assert [
+        version for version in versions[1:] if not re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", version)
+    ] == []
+    kinds = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_architecture_has_the_layers_that_are_enforced() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contract = next(one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    enforced = [layer.replace("(", "").replace(")", "") for layer in contract["layers"]]
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    shown = text.split("```text\n", 1)[1].split("```", 1)[0].splitlines()
+    assert [re.split(r"\s{2,}", line)[0] for line in shown] == enforced
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\((docs/[\w-]+\.md)[)#]", (ROOT / "README.md").read_text("utf-8"))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= set(linked)
 
 
 def test_the_proof_of_a_fresh_clone_calls_targets_that_exist() -> None:
