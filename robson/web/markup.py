@@ -191,7 +191,7 @@ def _row(view: PositionView, at: datetime, tick: Decimal | None, *, has_chart: b
     since = view.entered_at or view.armed_at
     cells = (
         ("", escaped(view.side)),
-        ("", f'<span class="state {escaped(view.state)}">{escaped(view.state)}</span>{doubt}'),
+        ("", f'<div><span class="state {escaped(view.state)}">{escaped(view.state)}</span>{doubt}</div>'),
         ("n", _amount(view.quantity)),
         ("n", _price(view.entry_price, tick)),
         ("n", _price(view.last_price, tick)),
@@ -269,7 +269,10 @@ def _amount(value: Decimal | None) -> str:
 
 def _price(value: Decimal | None, tick: Decimal | None) -> str:
     """A price to the pair's tick, so that points stand below points; in full where the tick is not known."""
-    return _amount(value) if value is None or tick is None else f"{value.quantize(tick, ROUND_HALF_EVEN):f}"
+    if value is None or tick is None:
+        return _amount(value)
+    # An exchange may write its tick with zeros at the end.
+    return f"{value.quantize(tick.normalize(), ROUND_HALF_EVEN):f}"
 
 
 def _sign(amount: Decimal | None) -> str:

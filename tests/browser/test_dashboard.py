@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.chromium import BUILD, Tab, axe_source, missing, tab
 from tests.end_to_end.daemon import Daemon, daemon
+from tests.end_to_end.rehearsal import rehearsing
 from tests.end_to_end.test_docs import free_address
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -98,6 +99,28 @@ async def test_stale_prices_are_said(tmp_path: Path, address: str) -> None:
             # A synthetic market pauses now and then for longer than half a second.
             await page.until("document.body.textContent.includes('Stale prices: BTCUSDT')")
             await page.picture(PICTURES / "stale.png")
+
+
+async def test_real_money_and_an_order_in_doubt_are_seen_at_once(tmp_path: Path, address: str) -> None:
+    with rehearsing(tmp_path, daemon_env={"ROBSON_HTTP_LISTEN": address}) as live:
+        position_id = live.entered("short")
+        async with tab(tmp_path / "profile") as page:
+            await page.open(f"http://{address}/")
+            assert await page.value("document.querySelector('header.live .mode').textContent") == "LIVE"
+            # The exit's answer is lost, and nobody finds the order for a while.
+            live.emulator.arm("query_lag", seconds=8)
+            live.emulator.arm("drop_reply", endpoint="POST /sapi/v1/margin/order")
+            live.cross(position_id)
+            await page.until("document.querySelector('main .doubt') !== null")
+            for name in ("desktop", "phone"):
+                width, height, options = SCREENS[name]
+                await page.show(width, height, **options)
+                assert await is_narrow(page)
+                inner = "document.querySelector('main .wide')"
+                assert await page.value(f"{inner}.scrollWidth <= {inner}.clientWidth"), "the table is cut"
+                await page.picture(PICTURES / f"doubt-{name}.png")
+            assert page.complaints == []
+        live.closed(position_id)
 
 
 async def test_without_script_it_is_the_same_table(running: Daemon, address: str, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -65,7 +67,12 @@ async def test_the_table_needs_no_script(tmp_path: Path) -> None:
         assert "Active" in rows[0]
         assert "Armed" in rows[1]
         view = await rig.view(position_id)
-        assert f"{view.trailing_stop:.2f}" in rows[0]
+        assert f">{view.trailing_stop:.2f}<" in rows[0]
+        # An exchange writes its tick with zeros at the end.
+        known = rig.around.instruments
+        known["BTCUSDT"] = msgspec.structs.replace(known["BTCUSDT"], tick_size=Decimal("0.01000000"))
+        served.door._pages = Pages(sources_of(rig, tmp_path), trio.current_time)
+        assert f">{view.trailing_stop:.2f}<" in (await served.get("/now"))[2]
         assert f'href="#chart-{position_id}"' in rows[0]
         assert "position armed" in body
         assert "entry filled" in body
