@@ -5,6 +5,7 @@ Trio's own do more for a message than it needs: reading in vain before waiting, 
 
 import os
 import ssl
+from contextlib import suppress
 
 import trio
 
@@ -57,6 +58,10 @@ class TlsStream(trio.abc.Stream):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._sending = trio.Lock()
+        # What was decrypted and not yet given: nothing of it is lost to whoever is cancelled on the way.
+        self._parts: list[bytes] = []
+        self._is_over = False
+        self._fault: ssl.SSLError | None = None
         self._is_broken = False
 
     async def shake_hands(self) -> None:
@@ -74,15 +79,19 @@ class TlsStream(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """All that has come, nothing at the end; `max_bytes` bounds what is asked of the stream beneath."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        parts, is_over = self._decrypted()
-        if parts or is_over:
+        self._decrypt()
+        if self._parts or self._is_over:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        while not parts and not is_over:
+        while not self._parts and not self._is_over:
             await self._fetch(max_bytes)
-            parts, is_over = self._decrypted()
+            self._decrypt()
         if self._outgoing.pending:
-            # New keys, which the other side wants to be confirmed.
-            await self._flush()
+            # New keys that the other side wants to be confirmed, or a complaint: who sends hears if it is stuck.
+            with suppress(trio.BrokenResourceError):
+                await self._flush()
+        if self._fault is not None and not self._parts:
+            raise trio.BrokenResourceError(f"TLS was broken: {self._fault}") from self._fault
+        parts, self._parts = self._parts, []
         return b"".join(parts)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -101,20 +110,19 @@ class TlsStream(trio.abc.Stream):
         """Close it; whoever wants to say farewell has done so in the protocol above."""
         await self._beneath.aclose()
 
-    def _decrypted(self) -> tuple[list[bytes], bool]:
-        parts: list[bytes] = []
+    def _decrypt(self) -> None:
+        if self._is_over:
+            return
         try:
             while part := self._tls.read(RECEIVE_BYTES):
-                parts.append(part)
+                self._parts.append(part)
         except ssl.SSLWantReadError:
-            return parts, False
+            return
         except ssl.SSLEOFError:
-            return parts, True
+            pass
         except ssl.SSLError as error:
-            if parts:
-                return parts, False
-            raise trio.BrokenResourceError(f"TLS was broken: {error}") from error
-        return parts, True
+            self._fault = error
+        self._is_over = True
 
     async def _fetch(self, max_bytes: int | None = None) -> None:
         chunk = await self._beneath.receive_some(max_bytes or RECEIVE_BYTES)
