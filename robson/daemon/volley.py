@@ -103,8 +103,11 @@ class Volley:
         if placed:
             around.executor.wake()
         for life, decision in decided:
-            life.take_over(decision, quietly=True)
             self._unstirred.append(life)
+            try:
+                life.take_over(decision, quietly=True)
+            except Exception:  # noqa: BLE001  what was written for the others is theirs already
+                _log.exception("decision_not_taken_over", position_id=life.position.position_id)
         return refused
 
     def _fire(self, group: list[Life]) -> None:

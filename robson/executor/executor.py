@@ -133,15 +133,15 @@ class Executor:
         exits = [one for one in new if _is_new_exit(one)][:GROUP]
         if len(exits) > 1:
             marked = [intents.mark_sent(intent, self._venue.timestamp_ms()) for intent in exits]
-            # An exit that is not durable is sent all the same.
-            book.keep(*marked)
+            book.keep(*marked)  # an exit that is not durable is sent all the same
             self._marked.update((intent.order.client_order_id, intent) for intent in marked)
             self._turns.line_up(intent.order.client_order_id for intent in marked)
         return {intent.order.client_order_id for intent in exits}
 
     async def handed_over(self) -> None:
         """Return once the exits that are due together are with the venue, whatever it answers."""
-        await trio.lowlevel.checkpoint()
+        for _ in range(2):  # the loop of intents may have its turn after this task's
+            await trio.lowlevel.checkpoint()
         await self._turns.wait_empty()
 
     async def _carry_out(self, book: Book, intent: Intent) -> None:
