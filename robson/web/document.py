@@ -17,6 +17,9 @@ are states, roles, symbols, files, endpoints and checks, never a position. The m
 where the daemon talks to an exchange. `robson_slippage_basis_points` has buckets below zero, and so neither `_sum` nor
 `_count`.
 
+[The alerts](RUNBOOK.md#alerts) say when a number is a danger, and a dashboard for
+[Grafana](RUNBOOK.md#prometheus-and-grafana) shows them all.
+
 | metric | kind | labels | meaning |
 |---|---|---|---|
 """
