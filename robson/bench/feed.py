@@ -4,6 +4,7 @@ The feed is the daemon's own, the trades come over loopback from another process
 this process had the processor, in the kernel too. Every round is also a proof: each trade came, once and in order.
 """
 
+import gc
 import os
 import ssl
 import subprocess
@@ -152,7 +153,13 @@ def _cost(read: _Read, sender: _Sender, rate: int, count: int) -> float:
 def _run(read: _Read, sender: _Sender, rate: int, count: int) -> _Taken:
     """One round in a loop of its own; AssertionError where a trade is missing, doubled, late or out of order."""
     sender.say("next")
-    taken = trio.run(_within, read, f"{sender.url}/{rate}/{count}", count)
+    # As the daemon does: what is loaded by now is not looked through again while trades come.
+    gc.collect()
+    gc.freeze()
+    try:
+        taken = trio.run(_within, read, f"{sender.url}/{rate}/{count}", count)
+    finally:
+        gc.unfreeze()
     assert taken.next_id == FIRST_ID + count, taken.next_id
     told = sender.told()
     after = sum(1 for at in taken.came if at > told["sent_at"])
