@@ -20,7 +20,7 @@ _SYMBOLS = ("BTCUSDT", "ETHUSDT")
 _PER_SYMBOL = 3
 # What a day may add and still be called flat: a fiftieth of the idle daemon, which Python's own allocator moves by.
 KIB_FLAT = 1024.0
-# The invented market keeps 20,000 minutes of each pair, where a real one is asked: until then it grows by what they take.
+# The invented market keeps 20,000 minutes of each pair, where a real one is asked: until then it grows by them.
 FILLED_HOURS = 20_000 / 60
 _SECONDS_PER_LOOK = 0.25
 _PATIENCE_SECONDS = 7200.0

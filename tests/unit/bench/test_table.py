@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from robson.bench.figure import Figure, Machine, Report, Target
-from robson.bench.table import compared, table
+from robson.bench.table import compared, rows_of, table
 
 MACHINE = Machine(
     at="2026-11-22T10:00:00+00:00",
@@ -75,3 +75,12 @@ def test_a_change_counts_only_outside_the_spread_of_both() -> None:
     assert rows["a.fast"].endswith("within the noise")
     assert rows["d.new"].split() == ["d.new", "1", "us", "new"]
     assert rows["c.plain"].split() == ["c.plain", "70", "MiB", "gone"]
+
+
+def test_figures_alone_have_headings_and_notes() -> None:
+    figure = Figure("a.b", "what it is", "us", (3.0,), (1.0,), Target(2), "why it is so")
+    lines = rows_of([figure])
+    assert lines[0].split() == ["figure", "ours", "bare", "ratio", "rounds", "target"]
+    assert lines[1].startswith("what it is")
+    assert lines[1].endswith("MISSED")
+    assert lines[-1] == "a.b: why it is so"
