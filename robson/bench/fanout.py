@@ -18,7 +18,7 @@ from robson.domain.sequence import Recorded
 from robson.ports import Commit
 
 COUNTS = (1, 100, 1_000, 10_000)
-HIT_COUNTS = (1_000, 10_000)
+HIT_COUNT = 1_000
 TICKS = 200
 CENT = Decimal("0.01")
 # Positions in the market that a home server is held to carry.
@@ -28,8 +28,6 @@ _TARGETS = {
     "falling": Target(50, "value"),
     "rising": Target(2_000, "value", beyond=50),
 }
-# Each needs a daemon of its own, with all of them recovered.
-_HIT_ROUNDS = {1_000: 3, 10_000: 1}
 
 
 def measure(setting: Setting) -> Iterable[Figure]:
@@ -38,10 +36,7 @@ def measure(setting: Setting) -> Iterable[Figure]:
         if setting.quick and count > 100:  # noqa: PLR2004 - a look is soon over
             continue
         yield from _ticks(setting, count)
-    for count in HIT_COUNTS:
-        yield from _all_hit(setting, setting.size(count, 50))
-        if setting.quick:
-            break
+    yield from _all_hit(setting, setting.size(HIT_COUNT, 50))
 
 
 class _Bare:
@@ -102,6 +97,8 @@ async def _ticks_of(setting: Setting, path: Path, count: int) -> list[Figure]:
                     "bare: as many calls that only compare" if count == MANY else "",
                 )
             )
+        if count == MANY:
+            figures += _hit_figures(count, [await _hit_all(world, count)])
     return figures
 
 
@@ -130,45 +127,51 @@ async def _each_us(step: Callable[[], float], setting: Setting) -> float:
 
 
 def _all_hit(setting: Setting, count: int) -> Iterator[Figure]:
+    """Each round needs a daemon of its own."""
     taken = []
     with setting.place("hit") as place:
         prepared = place / "prepared.db"
         fill_journal(prepared, (active(number, count) for number in range(count)))
-        for number in range(min(setting.rounds, _HIT_ROUNDS.get(count, 1))):
+        for number in range(setting.rounds):
             path = place / f"{number}.db"
             shutil.copy(prepared, path)
-            taken.append(trio.run(_hit_all, path, count))
-    first, durable, last = zip(*taken, strict=True)
-    for name, what, values in (
-        ("first", "the first order handed over", first),
-        ("durable", "the last intent durable", durable),
-        ("last", "the last order handed over", last),
-    ):
-        yield Figure(
-            f"fanout.all_hit_{count}_{name}",
-            f"one tick hits {count:,}: {what}",
-            "ms",
-            tuple(values),
-            note="a hundred exits a commit, each group marked sent and handed over before the next is decided",
-        )
+            taken.append(trio.run(_hit_once, path, count))
+    yield from _hit_figures(count, taken)
 
 
-async def _hit_all(path: Path, count: int) -> list[float]:
-    """Milliseconds from the tick until each of the three."""
+def _hit_figures(count: int, taken: Sequence[Sequence[float]]) -> Iterator[Figure]:
+    names = {
+        "first": "the first order handed over",
+        "durable": "the last intent durable",
+        "last": "the last order handed over",
+    }
+    note = "a hundred exits a commit, by capital at risk, each hundred handed over before the next is decided"
+    for (name, what), values in zip(names.items(), zip(*taken, strict=True), strict=True):
+        told = f"{note}; measured once" if len(values) == 1 else note
+        whole = f"one tick hits {count:,}: {what}"
+        yield Figure(f"fanout.hit_{count}_{name}", whole, "ms", values, note=told if name == "first" else "")
+
+
+async def _hit_once(path: Path, count: int) -> list[float]:
     async with World(path).running() as world:
-        world.venue.want(count)
-        written: list[float] = []
-        commit = world.journal.commit
+        return await _hit_all(world, count)
 
-        def noted(asked: Commit) -> tuple[Recorded, ...]:
-            rows = commit(asked)
-            if any(intent.status == "pending" for intent in asked.intents):
-                written.append(time.perf_counter())
-            return rows
 
-        vars(world.journal)["commit"] = noted
-        began = time.perf_counter()
-        world.market.observe(world.next_tick(ENTRY_PRICE / 2))
-        await world.venue.all_handed.wait()
-        moments = (world.venue.handed[0][0], written[-1], world.venue.handed[-1][0])
+async def _hit_all(world: World, count: int) -> list[float]:
+    """Milliseconds from the tick until each of the three."""
+    world.venue.want(count)
+    written: list[float] = []
+    commit = world.journal.commit
+
+    def noted(asked: Commit) -> tuple[Recorded, ...]:
+        rows = commit(asked)
+        if any(intent.status == "pending" for intent in asked.intents):
+            written.append(time.perf_counter())
+        return rows
+
+    vars(world.journal)["commit"] = noted
+    began = time.perf_counter()
+    world.market.observe(world.next_tick(ENTRY_PRICE / 2))
+    await world.venue.all_handed.wait()
+    moments = (world.venue.handed[0][0], written[-1], world.venue.handed[-1][0])
     return [(moment - began) * 1000 for moment in moments]

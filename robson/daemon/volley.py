@@ -116,7 +116,7 @@ class Volley:
             self.leave_together(due, Life.hit_stimulus)
         except Exception:  # noqa: BLE001  a fault in one position never touches another
             _log.exception("volley_failed", positions=len(due))
-        for life in due:
+        for life in group:
             # Whoever was not decided for tries it alone, and its fault stays its own.
             life.acts_alone = True
             if life.is_hit:

@@ -12,6 +12,7 @@ from robson.domain.market import Tick
 from robson.domain.values import Side
 from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
+from robson.feed.attachment import Attachment
 from robson.feed.fanout import FanOut
 from tests.unit.feed.markets import START, HandFeed, tick
 
@@ -42,7 +43,7 @@ class Market:
         self.trades: list[Tick] = []
         self.price = Decimal(100)
         self.watches: list[tuple[Watch, Watch, list[Crossing], list[int]]] = []
-        self.attached: dict[int, object] = {}
+        self.attached: dict[int, Attachment] = {}
         self.gone: set[int] = set()
         self.is_broken = False
 
@@ -80,7 +81,7 @@ class Market:
         hits: list[int] = []
         for later in self.trades[len(self.trades) - back :]:
             if not hits and alone.observe(later.price, later.trade_id):
-                hits.append(later.trade_id)
+                hits.append(later.trade_id or 0)
         told: list[Crossing] = []
         self.watches.append((watch, alone, told, hits))
         seen = Seen(trade_id=fill.trade_id, at=fill.at)
@@ -126,6 +127,8 @@ async def play(done) -> None:
                         market.poll(price)
                 case (kind, price):
                     market.trade(price, delivered=kind == "live")
+                case _:
+                    raise AssertionError(step)
         market.trade(market.price)
         await trio.sleep(60)
         await wait_all_tasks_blocked()

@@ -1,5 +1,6 @@
 """Positions that leave together: one commit for many, the one with most at risk first, and no fault touches another."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ async def test_they_leave_by_what_they_have_at_risk_and_in_few_commits(
         else:
             await rig.panic()
         await world.all_closed()
+        assert gc.isenabled()
     expected = world.by_capital
     groups = [expected[first : first + 4] for first in range(0, POSITIONS, 4)]
     assert world.of("pending") == groups
