@@ -54,8 +54,6 @@ class OrderBook:
             for known in self._around.record.intents_of(intent.order.position_id)
         )
         kept = self._around.record.keep(intent)
-        if intent.status == "sent" and intent.order.role is Role.EXIT:
-            self._note_reaction(self._lives.get(intent.order.position_id))
         if intent.status == "in_doubt" and not told:
             self._around.record.notice(
                 Notice(
@@ -68,8 +66,10 @@ class OrderBook:
             self._lives[intent.order.position_id].stir()
         return kept
 
-    def _note_reaction(self, life: Life | None) -> None:
-        if life is not None and life.hit_at is not None:
+    def note_handed(self, intent: Intent) -> None:
+        """Note how long the exit of a stop has taken so far."""
+        life = self._lives.get(intent.order.position_id)
+        if intent.order.role is Role.EXIT and life is not None and life.hit_at is not None:
             self.tick_to_order.note(self._around.clock.monotonic() - life.hit_at)
             life.hit_at = None
 

@@ -14,10 +14,11 @@ from robson.domain.account import PairAccount
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
+from robson.executor.answer import RequestAnswer
 from robson.executor.news import News
 from robson.executor.reach import Reach
 from robson.executor.resolution import Outcome, Refused, Resolver
-from robson.ports import Clock, Intent, OrderReport, OrderRequest, Venue
+from robson.ports import Clock, Intent, OrderRequest, Venue
 from robson.pulse import Pulse
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
@@ -29,6 +30,9 @@ REPLY_AFTER_NEWS_SECONDS = 0.25
 # A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
 ALARM_AFTER_FAULTS = 3
+
+# An exit that was written as sent with its decision and was held up since is signed anew: its window is two seconds.
+YOUNG_MS = 250
 
 _log = structlog.get_logger("robson.executor")
 
@@ -49,6 +53,9 @@ class Book(Protocol):
 
     def keep(self, intent: Intent) -> bool:
         """Write a changed intent durably; False when the disk refused."""
+
+    def note_handed(self, intent: Intent) -> None:
+        """The intent is durable as sent and handed to the venue now."""
 
     def is_listed(self, intent: Intent) -> bool:
         """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
@@ -76,6 +83,7 @@ class Executor:
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
+        self._promised: set[ClientOrderId] = set()
         self._entry_lanes: dict[str, trio.Lock] = {}
         self._faults: Counter[ClientOrderId] = Counter()
         # Exits that surely did not reach the venue, and how often in a row.
@@ -85,6 +93,10 @@ class Executor:
     def reachable(self) -> bool:
         """Whether the venue answered the last time it was asked."""
         return bool(self.reach)
+
+    def promise(self, intent: Intent) -> None:
+        """Say that an intent was written as sent by this run and waits for its first attempt; `wake` follows."""
+        self._promised.add(intent.order.client_order_id)
 
     def wake(self) -> None:
         """Say that there are new intents."""
@@ -158,21 +170,27 @@ class Executor:
         await trio.sleep(pause)
 
     async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
-        if intent.status != "pending":
+        is_unsent, first = self._take_unsent(intent), True
+        if intent.status != "pending" and not is_unsent:
             doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
             book.keep(doubtful)
             return doubtful, await self._resolver.resolve(doubtful, book)
         failures = 0
+        unsent = intents.mark_unsent(intent) if is_unsent else intent
         while True:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
             if never is not None:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
-            sent = intents.mark_sent(intent, self._venue.timestamp_ms())
             is_entry = intent.order.role is Role.ENTRY
-            if not book.keep(sent) and is_entry:
+            now_ms = self._venue.timestamp_ms()
+            # Written as sent with the decision it needs no other word, unless it has grown old since.
+            sent = intent if is_unsent and first and _is_young(intent, now_ms) else intents.mark_sent(unsent, now_ms)
+            first = False
+            if sent is not intent and not book.keep(sent) and is_entry:
                 return intent, Refused(
                     stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
                 )
+            book.note_handed(sent)
             try:
                 return await self._place(book, sent)
             except Unreachable as error:
@@ -190,13 +208,19 @@ class Executor:
             level("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
             await trio.sleep(pause)
 
+    def _take_unsent(self, intent: Intent) -> bool:
+        """Whether it was promised to be sent by this run, and nothing of it has left; asked once."""
+        is_unsent = intent.order.client_order_id in self._promised
+        self._promised.discard(intent.order.client_order_id)
+        return is_unsent
+
     async def _place(self, book: Book, sent: Intent) -> tuple[Intent, Outcome]:
         """Send the order once and find out what became of it.
 
         Raises Unreachable or RateLimited when it surely was not executed and may be sent again.
         """
         is_exit = sent.order.role is Role.EXIT
-        answer = _Answer()
+        answer = RequestAnswer()
         async with trio.open_nursery() as race:
             race.start_soon(self._request, sent, answer, race.cancel_scope)
             race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
@@ -215,7 +239,7 @@ class Executor:
             answer.outcome = await self._resolver.take_reply(sent, answer.report)
         return sent, answer.outcome
 
-    async def _heed_news(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+    async def _heed_news(self, sent: Intent, answer: RequestAnswer, race: trio.CancelScope) -> None:
         """Ask the venue as soon as it has told of the order elsewhere and its reply does not come; never guess."""
         with answer.heeds_news:
             await self._news.wait(sent.order.client_order_id)
@@ -229,7 +253,7 @@ class Executor:
             self.reach.placed = True
             race.cancel()
 
-    async def _request(self, sent: Intent, answer: "_Answer", race: trio.CancelScope) -> None:
+    async def _request(self, sent: Intent, answer: RequestAnswer, race: trio.CancelScope) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
         order = sent.order
         assert sent.timestamp_ms is not None
@@ -264,22 +288,9 @@ class Executor:
         race.cancel()
 
 
+def _is_young(intent: Intent, now_ms: int) -> bool:
+    return intent.timestamp_ms is not None and now_ms - intent.timestamp_ms <= YOUNG_MS
+
+
 # Refusals that speak of the loan, not of the order (reference: margin codes).
 MARGIN_CODES = frozenset({"-2010", "-3006", "-3008", "-3012", "-3013", "-3014", "-3041", "-3045", "-11008"})
-
-
-class _Answer:
-    """What came back for one request; the first definite word wins."""
-
-    def __init__(self) -> None:
-        self.doubted = trio.Event()
-        self.heeds_news = trio.CancelScope()
-        self.why = ""
-        self.report: OrderReport | None = None
-        self.outcome: Outcome | None = None
-        self.failure: Unreachable | RateLimited | None = None
-
-    def doubt(self, why: str) -> None:
-        """The request ended without a definite word."""
-        self.why = why
-        self.doubted.set()
