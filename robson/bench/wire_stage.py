@@ -196,7 +196,7 @@ def _until(is_true: Callable[[], bool]) -> None:
 def _line(process: subprocess.Popen[str]) -> str:
     """The next line that a process prints."""
     assert process.stdout is not None
-    assert select.select([process.stdout], [], [], PATIENCE_SECONDS)[0], f"{process.args} said nothing"
+    assert select.select([process.stdout], [], [], PATIENCE_SECONDS)[0], f"{process.args!r} said nothing"
     return process.stdout.readline().strip()
 
 

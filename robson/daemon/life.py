@@ -10,6 +10,7 @@ import trio
 from robson.daemon.exit_terms import exit_terms
 from robson.daemon.gaps import tell_replayed
 from robson.daemon.surroundings import Surroundings
+from robson.domain.actions import PlaceOrder
 from robson.domain.position import Active, Position, Trail
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import (
@@ -22,10 +23,11 @@ from robson.domain.stimuli import (
     StopMoved,
     StopTightened,
 )
+from robson.domain.values import Role
 from robson.engine.decide import Decision, decide
 from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
-from robson.executor.intents import new_intent
+from robson.executor.intents import mark_sent, new_intent
 from robson.feed.attachment import Attachment, Replayed
 from robson.ports import Commit, Fill, Intent, PairRecord
 from robson.pulse import Pulse
@@ -93,10 +95,7 @@ class Life:
         """
         now = self.around.clock.now()
         decision = decide(self.position, stimulus, now) if stimulus is not None else Decision(position=self.position)
-        placed = tuple(
-            new_intent(order, now, self.around.record.epoch, sent_at=(already_sent or {}).get(order.client_order_id))
-            for order in decision.actions
-        )
+        placed = tuple(self.intent(order, now, already_sent or {}) for order in decision.actions)
         stored = reply(decision) if reply is not None else None
         if decision.facts or intents or fills or pairs or stored:
             commit = Commit(
@@ -108,10 +107,21 @@ class Life:
                 reply=stored,
             )
             self.around.record.write(commit, protective=not (durable or isinstance(stimulus, REFUSABLE)))
-        self._become(decision.position)
+        for intent in placed:
+            if intent.order.client_order_id not in (already_sent or {}) and intent.status == "sent":
+                self.around.executor.promise(intent)
         if placed:
             self.around.executor.wake()
+        self._become(decision.position)
         return decision
+
+    def intent(self, order: PlaceOrder, now: datetime, already_sent: Mapping[str, datetime]) -> Intent:
+        """An order's intent; an exit goes out at once and is written as sent with its decision: one commit, not two."""
+        sent_at = already_sent.get(order.client_order_id)
+        intent = new_intent(order, now, self.around.record.epoch, sent_at=sent_at)
+        if sent_at is not None or order.role is not Role.EXIT or self.position.position_id in self.around.unlisted:
+            return intent
+        return mark_sent(intent, self.around.venue.timestamp_ms())
 
     def tighten(self, asked: StopTightened, reply: Callable[[Decision], StoredReply | None]) -> Decision:
         """Move the stop to where the operator wants it, durably; raises RuleError and leaves it where it was."""

@@ -14,7 +14,6 @@ from robson.domain.position import Position
 from robson.domain.stimuli import Stimulus
 from robson.domain.values import ZERO
 from robson.engine.decide import Decision, decide
-from robson.executor.intents import new_intent
 from robson.ports import Commit, Intent
 
 # Exits of one commit: more of them are not cheaper each, and the first waits for the last.
@@ -87,7 +86,7 @@ class Volley:
         placed: list[Intent] = []
         around = self._around
         self._due.set()
-        now, epoch = around.clock.now(), around.record.epoch
+        now = around.clock.now()
         for life in lives:
             try:
                 decision = decide(life.position, stimulus(life), now)
@@ -95,11 +94,14 @@ class Volley:
                 refused[life.position.position_id] = error
                 continue
             decided.append((life, decision))
-            placed += [new_intent(order, now, epoch) for order in decision.actions]
+            placed += [life.intent(order, now, {}) for order in decision.actions]
         facts = tuple(fact for _, decision in decided for fact in decision.facts)
         if facts:
             positions = tuple(decision.position for _, decision in decided if decision.facts)
             around.record.write(Commit(facts=facts, positions=positions, intents=tuple(placed)), protective=True)
+        for intent in placed:
+            if intent.status == "sent":
+                around.executor.promise(intent)
         if placed:
             around.executor.wake()
         for life, decision in decided:

@@ -29,6 +29,8 @@ EXIT_DOUBT_SECONDS = 2.0
 # How far a reply may lag behind the news of its own order before the venue is asked instead.
 REPLY_AFTER_NEWS_SECONDS = 0.25
 GROUP = 100  # exits that are marked sent in one commit
+# An exit that was written as sent with its decision and was held up since is signed anew: its window is two seconds.
+YOUNG_MS = 250
 # A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
 ALARM_AFTER_FAULTS = 3
@@ -52,6 +54,12 @@ class Book(Protocol):
 
     def keep(self, *intents: Intent) -> bool:
         """Write changed intents durably, in one commit; False when the disk refused."""
+
+    def note_handed(self, intent: Intent) -> None:
+        """The intent is durable as sent and handed to the venue now."""
+
+    def note_first_byte(self, intent: Intent, at: float) -> None:
+        """When the first byte of it may have left (steady, s)."""
 
     def is_listed(self, intent: Intent) -> bool:
         """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
@@ -79,6 +87,8 @@ class Executor:
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
+        # Exits that this run wrote as sent with their decision and that wait for their first attempt.
+        self._promised: set[ClientOrderId] = set()
         # Exits that are marked sent, together with others, before their own task has begun.
         self._marked: dict[ClientOrderId, Intent] = {}
         self._turns = Turns()
@@ -91,6 +101,10 @@ class Executor:
     def reachable(self) -> bool:
         """Whether the venue answered the last time it was asked."""
         return bool(self.reach)
+
+    def promise(self, intent: Intent) -> None:
+        """Say that an intent was written as sent by this run and waits for its first attempt; `wake` follows."""
+        self._promised.add(intent.order.client_order_id)
 
     def wake(self) -> None:
         """Say that there are new intents."""
@@ -118,7 +132,7 @@ class Executor:
             new = [one for one in book.open_intents() if one.order.client_order_id not in self._in_hand]
             group = self._mark_together(book, new)
             for intent in new:
-                if not _is_new_exit(intent) or intent.order.client_order_id in group:
+                if not self._is_new_exit(intent) or intent.order.client_order_id in group:
                     self._in_hand.add(intent.order.client_order_id)
                     nursery.start_soon(self._carry_out, book, intent)
             if len(group) == GROUP:
@@ -130,13 +144,22 @@ class Executor:
 
     def _mark_together(self, book: Book, new: list[Intent]) -> set[ClientOrderId]:
         """Mark the first exits sent in one commit, and let them go out in their order; one alone marks itself."""
-        exits = [one for one in new if _is_new_exit(one)][:GROUP]
+        exits = [one for one in new if self._is_new_exit(one)][:GROUP]
         if len(exits) > 1:
-            marked = [intents.mark_sent(intent, self._venue.timestamp_ms()) for intent in exits]
-            book.keep(*marked)  # an exit that is not durable is sent all the same
+            now_ms = self._venue.timestamp_ms()
+            marked = [
+                intent if _is_young(intent, now_ms) else intents.mark_sent_anew(intent, now_ms) for intent in exits
+            ]
+            if anew := [one for one, intent in zip(marked, exits, strict=True) if one is not intent]:
+                book.keep(*anew)  # an exit that is not durable is sent all the same
             self._marked.update((intent.order.client_order_id, intent) for intent in marked)
             self._turns.line_up(intent.order.client_order_id for intent in marked)
         return {intent.order.client_order_id for intent in exits}
+
+    def _is_new_exit(self, intent: Intent) -> bool:
+        """Whether it is an exit of which nothing has left."""
+        is_promised = intent.order.client_order_id in self._promised
+        return intent.order.role is Role.EXIT and (intent.status == "pending" or is_promised)
 
     async def handed_over(self) -> None:
         """Return once the exits that are due together are with the venue, whatever it answers."""
@@ -161,6 +184,7 @@ class Executor:
             self._in_hand.discard(intent.order.client_order_id)
             del self.unsent[intent.order.client_order_id]
             self._marked.pop(intent.order.client_order_id, None)
+            self._promised.discard(intent.order.client_order_id)
             self._turns.leave(intent.order.client_order_id)
             self._news.forget(intent.order.client_order_id)
             if not self._in_hand:
@@ -188,7 +212,8 @@ class Executor:
         await trio.sleep(pause)
 
     async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
-        if intent.status != "pending":
+        is_unsent = self._take_unsent(intent)
+        if intent.status != "pending" and not is_unsent:
             doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
             book.keep(doubtful)
             return doubtful, await self._resolver.resolve(doubtful, book)
@@ -197,13 +222,16 @@ class Executor:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
             if never is not None:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
-            order_id, is_entry = intent.order.client_order_id, intent.order.role is Role.ENTRY
-            marked = self._marked.pop(order_id, None)
-            sent = marked or intents.mark_sent(intent, self._venue.timestamp_ms())
-            if marked is None and not book.keep(sent) and is_entry:
+            order_id, is_entry, now_ms = intent.order.client_order_id, _is_entry(intent), self._venue.timestamp_ms()
+            # Written as sent with the decision it needs no other word, unless it has grown old since.
+            known = self._marked.pop(order_id, intent if is_unsent and _is_young(intent, now_ms) else None)
+            sent = known or intents.mark_sent_anew(intent, now_ms)
+            is_unsent = False
+            if known is None and not book.keep(sent) and is_entry:
                 return intent, Refused(
                     stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
                 )
+            book.note_handed(sent)
             try:
                 return await self._place(book, sent)
             except Unreachable as error:
@@ -221,6 +249,12 @@ class Executor:
             level("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
             await trio.sleep(pause)
 
+    def _take_unsent(self, intent: Intent) -> bool:
+        """Whether it was promised to be sent by this run, and nothing of it has left; asked once."""
+        is_unsent = intent.order.client_order_id in self._promised
+        self._promised.discard(intent.order.client_order_id)
+        return is_unsent
+
     async def _place(self, book: Book, sent: Intent) -> tuple[Intent, Outcome]:
         """Send the order once and find out what became of it.
 
@@ -229,7 +263,7 @@ class Executor:
         is_exit = sent.order.role is Role.EXIT
         answer = Answer()
         async with trio.open_nursery() as race:
-            race.start_soon(self._request, sent, answer, race.cancel_scope)
+            race.start_soon(self._request, book, sent, answer, race.cancel_scope)
             race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
             patience = EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS
             with trio.move_on_after(patience):
@@ -260,7 +294,7 @@ class Executor:
             self.reach.placed = True
             race.cancel()
 
-    async def _request(self, sent: Intent, answer: Answer, race: trio.CancelScope) -> None:
+    async def _request(self, book: Book, sent: Intent, answer: Answer, race: trio.CancelScope) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
         order = sent.order
         assert sent.timestamp_ms is not None
@@ -292,9 +326,15 @@ class Executor:
             _log.exception("venue_adapter_failed", symbol=order.symbol)
             answer.doubt(f"the venue adapter failed: {error!r}")
             return
+        if request.first_bytes:
+            book.note_first_byte(sent, request.first_bytes[-1])
         self.reach.hear_order(refusal)
         race.cancel()
 
 
-def _is_new_exit(intent: Intent) -> bool:
-    return intent.status == "pending" and intent.order.role is Role.EXIT
+def _is_entry(intent: Intent) -> bool:
+    return intent.order.role is Role.ENTRY
+
+
+def _is_young(intent: Intent, now_ms: int) -> bool:
+    return intent.timestamp_ms is not None and now_ms - intent.timestamp_ms <= YOUNG_MS

@@ -75,6 +75,17 @@ def mark_sent(intent: Intent, timestamp_ms: int) -> Intent:
     )
 
 
+def mark_unsent(intent: Intent) -> Intent:
+    """Pending again: only for who knows for certain that nothing of it has left."""
+    assert intent.status == "sent", intent.status
+    return msgspec.structs.replace(intent, status="pending", timestamp_ms=None, receive_window_ms=None)
+
+
+def mark_sent_anew(intent: Intent, timestamp_ms: int) -> Intent:
+    """Sent, with this timestamp: for who knows for certain that nothing of it has left yet."""
+    return mark_sent(mark_unsent(intent) if intent.status == "sent" else intent, timestamp_ms)
+
+
 def mark_in_doubt(intent: Intent, why: str) -> Intent:
     """Sent, outcome unknown."""
     assert intent.status in {"sent", "in_doubt"}, intent.status

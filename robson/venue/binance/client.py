@@ -1,9 +1,8 @@
-"""The shell around httpx: one request, sent once, within a deadline, within the budgets, and judged by its answer."""
+"""The shell around the wire: one request, sent once, within a deadline, within the budgets, judged by its answer."""
 
 import logging
-import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -12,16 +11,16 @@ import msgspec
 import structlog
 import trio
 
-from robson import __version__
 from robson.domain.errors import Banned, Fatal, RateLimited, VenueError
 from robson.ports.clock import Clock
 from robson.venue.binance import codec, endpoints, errors
-from robson.venue.binance.connections import exchanged, open_connections, said
+from robson.venue.binance.connections import said
 from robson.venue.binance.credentials import Credentials
 from robson.venue.binance.endpoints import Endpoint, Security
 from robson.venue.binance.errors import Answer, Kind
 from robson.venue.binance.hiding import MASK, masked, signature_of
 from robson.venue.binance.reading import Malformed, document_of
+from robson.venue.binance.sending import Sending
 from robson.venue.binance.server_clock import ServerClock
 from robson.venue.binance.signing import Parameter, encode, signed
 from robson.venue.binance.traffic import Traffic
@@ -36,18 +35,12 @@ CONNECT_SECONDS = 4.0
 # An exit that was refused for its timestamp must not wait long for the next try.
 MEND_SECONDS = 1.0
 RECEIVE_WINDOW_MS = 5_000
-# From here on a byte of the request may have left.
-_FIRST_BYTE = ".send_request_headers.started"
-_HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
 
 _log = structlog.get_logger("robson.binance")
 
 
 class Client:
-    """Requests to the exchange; a write is never sent twice, redirects and the environment's proxies are not followed.
-
-    Writes have connections of their own, so that no read can keep an exit waiting for one.
-    """
+    """Requests to the exchange; a write is never sent twice, redirects and the environment's proxies not followed."""
 
     def __init__(
         self,
@@ -68,8 +61,7 @@ class Client:
             # Reading the list of authorities takes a while; a plain address does without.
             is_plain = self._base.scheme == "http"
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else httpx.create_ssl_context(trust_env=False)
-        self._reads = open_connections(tls, transport, connections=40)
-        self._writes = open_connections(tls, transport, connections=100)
+        self._sending = Sending(self._base, credentials, clock, tls, transport)
         self.clock_doubted = trio.Event()
         self.traffic = Traffic(clock, self._budgets, self._server_clock)
         # httpx logs each URL, signature and all, and httpcore each header.
@@ -78,8 +70,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._reads.aclose()
-        await self._writes.aclose()
+        await self._sending.aclose()
 
     @property
     def address(self) -> str:
@@ -211,17 +202,12 @@ class Client:
 
         `sent_at` gets the steady time at which the first byte may have left, if it came to that.
         """
-
-        async def trace(event: str, _: Mapping[str, Any]) -> None:
-            if event.endswith(_FIRST_BYTE):
-                sent_at.append(self._clock.monotonic())
-
-        request = self._request(endpoint, query, trace, min(connect_seconds, CONNECT_SECONDS))
+        send = self._sending.prepared(endpoint, query, min(connect_seconds, CONNECT_SECONDS), sent_at)
         deadline = WRITE_DEADLINE_SECONDS if kind is Kind.WRITE else READ_DEADLINE_SECONDS
         answer, failure = None, f"no answer within {deadline:g} s"
         try:
             with trio.move_on_after(deadline):
-                answer = await exchanged(self._writes if endpoint.is_write else self._reads, request)
+                answer = await send()
         except Exception as error:  # noqa: BLE001  whatever failed: what counts is whether a byte has left
             failure = said(error)
         if answer is None:
@@ -229,40 +215,6 @@ class Client:
             said_why = self._masked(failure.encode(), query).decode("utf-8", "replace")
             raise errors.no_answer(kind, said_why, sent=bool(sent_at))
         return msgspec.structs.replace(answer, body=self._masked(answer.body, query))
-
-    def _request(
-        self, endpoint: Endpoint, query: bytes, trace: Callable[..., Any], connect_seconds: float
-    ) -> httpx.Request:
-        headers = [
-            ("User-Agent", f"robson/{__version__}"),
-            ("Accept", "application/json"),
-            ("Accept-Encoding", "identity"),
-        ]
-        target = (self._base.raw_path.rstrip(b"/") or b"") + endpoint.path.encode()
-        content = b""
-        if endpoint.is_write:
-            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
-            content = query
-        elif query:
-            target += b"?" + query
-        url = self._base.copy_with(raw_path=target)
-        assert url.raw_path == target, "the signed bytes were re-encoded"
-        raw_headers = [(name.encode(), value.encode()) for name, value in headers]
-        if endpoint.security is not Security.NONE and self._credentials is not None:
-            if not _HEADER_VALUE.fullmatch(self._credentials.api_key.reveal()):
-                # What h11 would say quotes the key.
-                raise Fatal("bad_key", "the API key holds characters that no HTTP header can carry")
-            raw_headers.append((b"X-MBX-APIKEY", self._credentials.api_key.reveal()))
-        return httpx.Request(
-            endpoint.method,
-            url,
-            headers=raw_headers,
-            content=content,
-            extensions={
-                "trace": trace,
-                "timeout": {"connect": connect_seconds, "pool": connect_seconds, "read": None, "write": None},
-            },
-        )
 
     def _masked(self, content: bytes, query: bytes) -> bytes:
         """A server may echo what it was sent."""

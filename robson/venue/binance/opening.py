@@ -17,7 +17,8 @@ from robson.venue.binance.client import Client
 from robson.venue.binance.credentials import Credentials
 from robson.venue.binance.venue import BinanceVenue
 
-CLOCK_READ_SECONDS = 60.0
+# Often enough that the way of orders, by which it is asked, is never left idle for too long.
+CLOCK_READ_SECONDS = 20.0
 CLOCK_RETRY_SECONDS = 1.0
 CLOCK_RETRY_MOST_SECONDS = 30.0
 

@@ -207,6 +207,8 @@ async def test_an_idle_connection_that_the_exchange_closed_is_not_used(
 ) -> None:
     script(exchange, WRITE, Say({"orderId": 1}, after="close"), Say({"orderId": 2}))
     assert await call(client, WRITE) == {"orderId": 1}
+    # Until the end of the connection has come, nobody can know of it.
+    await trio.testing.wait_all_tasks_blocked(0.01)
     assert await call(client, WRITE) == {"orderId": 2}
     assert [asked.connection for asked in exchange.asked] == [1, 2]
 
