@@ -9,8 +9,11 @@ from robson.domain.account import PairAccount
 from robson.domain.events import Notice
 from robson.domain.values import OrderSide, Role
 from robson.executor.resolution import Executed, Outcome
-from robson.metrics import REACTION_SECONDS, Distribution
+from robson.metrics import REACTION_SECONDS, STAGE_SECONDS, STAGES, Distribution
 from robson.ports import Intent
+
+# Of how many exits the stages are kept one by one.
+EXITS_TIMED = 1000
 
 
 class OrderBook:
@@ -22,6 +25,9 @@ class OrderBook:
         self._repay_strays = repay_strays
         # From the hit of a stop until its order is durable and handed to the venue (s).
         self.tick_to_order = Distribution(REACTION_SECONDS)
+        # The same way by stage (metrics.STAGES), from the frame to the first byte; of the newest exits one by one (s).
+        self.stage_seconds = {stage: Distribution(STAGE_SECONDS) for stage in STAGES}
+        self._stages: dict[str, dict[str, float]] = {}
 
     @property
     def epoch(self) -> int:
@@ -72,6 +78,26 @@ class OrderBook:
         if intent.order.role is Role.EXIT and life is not None and life.hit_at is not None:
             self.tick_to_order.note(self._around.clock.monotonic() - life.hit_at)
             life.hit_at = None
+            life.stamps.append(self._around.clock.monotonic())
+
+    def note_first_byte(self, intent: Intent, at: float) -> None:
+        """Note the stages of a stop's exit that were timed from the frame on."""
+        life = self._lives.get(intent.order.position_id)
+        if intent.order.role is not Role.EXIT or life is None:
+            return
+        stamps, life.stamps = [*life.stamps, at], []
+        if len(stamps) != len(STAGES) + 1:
+            return
+        stages = {stage: end - begin for stage, begin, end in zip(STAGES, stamps, stamps[1:], strict=False)}
+        for stage, seconds in stages.items():
+            self.stage_seconds[stage].note(seconds)
+        if len(self._stages) >= EXITS_TIMED:
+            del self._stages[next(iter(self._stages))]
+        self._stages[intent.order.position_id] = stages
+
+    def stages_of(self, position_id: str) -> dict[str, float] | None:
+        """How long each stage of a stop's exit took (s); None where that was not in this run, or long ago."""
+        return self._stages.get(position_id)
 
     def knows_trade(self, symbol: str, trade_id: int) -> bool:
         """Whether this execution is accounted to an order of ours already."""

@@ -30,6 +30,7 @@ from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
 from robson.executor.intents import mark_sent, new_intent
 from robson.feed.attachment import Attachment, Replayed
+from robson.metrics import FRAME
 from robson.ports import Commit, Fill, Intent, PairRecord
 from robson.pulse import Pulse
 
@@ -55,8 +56,9 @@ class Life:
         self.refused_signals = 0
         # How often in a row the exit came no further.
         self.exit_failures = 0
-        # When its stop was seen to be hit, on the steady clock, until the order for that goes out.
+        # When its stop was seen to be hit (steady, s), until the order goes out; from the frame on, each stage's end.
         self.hit_at: float | None = None
+        self.stamps: list[float] = []
         self.alive = False
         # Whether its monitor still goes round, and since when (steady, s) it is at one step of its exit.
         self.pulse = Pulse(self._wake)
@@ -93,6 +95,7 @@ class Life:
         """
         now = self.around.clock.now()
         decision = decide(self.position, stimulus, now) if stimulus is not None else Decision(position=self.position)
+        self._stamp(stimulus)
         placed = tuple(self._intent(order, now, already_sent or {}) for order in decision.actions)
         stored = reply(decision) if reply is not None else None
         if decision.facts or intents or fills or pairs or stored:
@@ -105,13 +108,18 @@ class Life:
                 reply=stored,
             )
             self.around.record.write(commit, protective=not (durable or isinstance(stimulus, REFUSABLE)))
+        self._stamp(stimulus)
         for intent in placed:
-            if intent.order.client_order_id not in (already_sent or {}) and intent.status == "sent":
+            if intent.status == "sent" and intent.order.client_order_id not in (already_sent or {}):
                 self.around.executor.promise(intent)
         if placed:
             self.around.executor.wake()
         self._become(decision.position)
         return decision
+
+    def _stamp(self, stimulus: Stimulus | None) -> None:
+        if self.stamps and isinstance(stimulus, StopHit):
+            self.stamps.append(self.around.clock.monotonic())
 
     def _intent(self, order: PlaceOrder, now: datetime, already_sent: Mapping[str, datetime]) -> Intent:
         """An order's intent; an exit goes out at once and is written as sent with its decision: one commit, not two."""
@@ -268,6 +276,7 @@ class Life:
     def _on_hit(self, crossing: Crossing) -> None:
         self._hit = crossing
         self.hit_at = self.around.clock.monotonic()
+        self.stamps = [*FRAME.stamps, self.hit_at] if FRAME.stamps else []
         self.stir()
 
     def take_hit(self) -> StopHit | None:

@@ -57,6 +57,9 @@ class Book(Protocol):
     def note_handed(self, intent: Intent) -> None:
         """The intent is durable as sent and handed to the venue now."""
 
+    def note_first_byte(self, intent: Intent, at: float) -> None:
+        """When the first byte of it may have left (steady, s)."""
+
     def is_listed(self, intent: Intent) -> bool:
         """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
 
@@ -170,7 +173,7 @@ class Executor:
         await trio.sleep(pause)
 
     async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
-        is_unsent, first = self._take_unsent(intent), True
+        is_unsent = self._take_unsent(intent)
         if intent.status != "pending" and not is_unsent:
             doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
             book.keep(doubtful)
@@ -181,11 +184,10 @@ class Executor:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
             if never is not None:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
-            is_entry = intent.order.role is Role.ENTRY
-            now_ms = self._venue.timestamp_ms()
+            is_entry, now_ms = intent.order.role is Role.ENTRY, self._venue.timestamp_ms()
             # Written as sent with the decision it needs no other word, unless it has grown old since.
-            sent = intent if is_unsent and first and _is_young(intent, now_ms) else intents.mark_sent(unsent, now_ms)
-            first = False
+            sent = intent if is_unsent and _is_young(intent, now_ms) else intents.mark_sent(unsent, now_ms)
+            is_unsent = False
             if sent is not intent and not book.keep(sent) and is_entry:
                 return intent, Refused(
                     stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
@@ -222,7 +224,7 @@ class Executor:
         is_exit = sent.order.role is Role.EXIT
         answer = RequestAnswer()
         async with trio.open_nursery() as race:
-            race.start_soon(self._request, sent, answer, race.cancel_scope)
+            race.start_soon(self._request, book, sent, answer, race.cancel_scope)
             race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
             patience = EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS
             with trio.move_on_after(patience):
@@ -253,7 +255,7 @@ class Executor:
             self.reach.placed = True
             race.cancel()
 
-    async def _request(self, sent: Intent, answer: RequestAnswer, race: trio.CancelScope) -> None:
+    async def _request(self, book: Book, sent: Intent, answer: RequestAnswer, race: trio.CancelScope) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
         order = sent.order
         assert sent.timestamp_ms is not None
@@ -284,6 +286,8 @@ class Executor:
             _log.exception("venue_adapter_failed", symbol=order.symbol)
             answer.doubt(f"the venue adapter failed: {error!r}")
             return
+        if request.first_bytes:
+            book.note_first_byte(sent, request.first_bytes[-1])
         self.reach.hear_order(refusal)
         race.cancel()
 

@@ -9,6 +9,7 @@ from robson.feed.binance import codec
 from robson.feed.binance.connection import Connection, Part
 from robson.feed.binance.session import Session, SubscriptionRefused
 from robson.feed.binance.wire import Connect, Socket
+from robson.metrics import FRAME
 
 _log = structlog.get_logger("robson.feed")
 
@@ -35,6 +36,7 @@ class Line(Connection):
     async def _read(self, socket: Socket) -> None:
         while True:
             message = await socket.receive()
+            received = trio.current_time()
             try:
                 frame = codec.decode(message)
             except codec.MalformedFrame as error:
@@ -48,7 +50,9 @@ class Line(Connection):
                 case codec.ServerShutdown():
                     self.renew("the server is shutting down")
                 case _:
+                    FRAME.stamps = (received, trio.current_time())
                     self._on_frame(frame)
+                    FRAME.stamps = ()
 
     def _check_ready(self) -> None:
         if self._session.is_ready:
