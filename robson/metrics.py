@@ -11,6 +11,23 @@ LOOP_DELAY_SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 # In basis points of the expected price; less than zero is better than expected.
 SLIPPAGE_BASIS_POINTS = (-50.0, -20.0, -10.0, -5.0, -2.0, -1.0, 0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 250.0)
 
+STAGE_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+
+# An exit's way from the frame whose price hit the stop, each stage from the end of the one before it: the frame read
+# into a price; that price taken to the stop; the exit decided; durable; handed to the venue; its first byte sent.
+STAGES = ("decode", "observe", "decide", "commit", "hand", "send")
+
+
+class FrameTimes:
+    """When the frame that is observed at this moment came, and when it was read (steady, s); empty between frames."""
+
+    def __init__(self) -> None:
+        self.stamps: tuple[float, ...] = ()
+
+
+# One thread, and a frame is taken to every stop before the next one is read.
+FRAME = FrameTimes()
+
 
 class Distribution:
     """How many values lay at or below each of some ascending bounds."""

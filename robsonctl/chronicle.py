@@ -72,7 +72,11 @@ def _leg_text(name: str, leg: Any) -> str:
         del words[0]
     slippage = [("slippage", leg.slippage_bps), ("against the stop", leg.stop_slippage_bps)]
     words += [(label, f"{number(bps)} bps") for label, bps in slippage if bps is not None]
-    return f"{name}: " + ", ".join(f"{label} {value or 'unknown'}" for label, value in words)
+    text = f"{name}: " + ", ".join(f"{label} {value or 'unknown'}" for label, value in words)
+    if leg.stages_us:
+        stages = ", ".join(f"{stage} {length:,} us" for stage, length in leg.stages_us.items())
+        text += f"\nfrom the frame to the first byte: {stages}"
+    return text
 
 
 def _milliseconds(length: int | None) -> str:

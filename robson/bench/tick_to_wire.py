@@ -19,12 +19,10 @@ def measure(setting: Setting) -> Iterable[Figure]:
     """Medians and the 99th percentile of each round, in microseconds."""
     seconds = setting.size(100, 5) / setting.rounds
     with staged(setting, "wire") as stage:
-        rounds = _rounds(setting, stage, _FEW, setting.size(200, 10), seconds)
-    yield from _figures("10", "10 positions", rounds, Target(1.5, beyond=1.2))
-    many = setting.size(_MANY, 12)
-    with staged(setting, "wide") as stage:
-        rounds = _rounds(setting, stage, many, setting.size(50, 10), seconds / 3)
-    yield from _figures("1000", "1,000 positions", rounds, Target(1.8, beyond=1.3))
+        few = _rounds(setting, stage, _FEW, setting.size(200, 10), seconds)
+        many = _rounds(setting, stage, setting.size(_MANY, 12), setting.size(100, 10), seconds / 3)
+    yield from _figures("10", "10 positions", few, Target(1.5, beyond=1.2))
+    yield from _figures("1000", "1,000 positions", many, Target(1.8, beyond=1.3))
 
 
 Rounds = list[tuple[list[float], list[float]]]

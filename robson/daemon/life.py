@@ -9,8 +9,8 @@ import trio
 
 from robson.daemon.exit_terms import exit_terms
 from robson.daemon.gaps import tell_replayed
+from robson.daemon.placing import hand_over, intent_of, stamp
 from robson.daemon.surroundings import Surroundings
-from robson.domain.actions import PlaceOrder
 from robson.domain.position import Active, Position, Trail
 from robson.domain.sequence import StoredReply
 from robson.domain.stimuli import (
@@ -23,12 +23,11 @@ from robson.domain.stimuli import (
     StopMoved,
     StopTightened,
 )
-from robson.domain.values import Role
 from robson.engine.decide import Decision, decide
 from robson.engine.missed import Crossing, Seen
 from robson.engine.trailing import Watch
-from robson.executor.intents import mark_sent, new_intent
 from robson.feed.attachment import Attachment, Replayed
+from robson.metrics import FRAME
 from robson.ports import Commit, Fill, Intent, PairRecord
 from robson.pulse import Pulse
 
@@ -54,8 +53,9 @@ class Life:
         self.refused_signals = 0
         # How often in a row the exit came no further.
         self.exit_failures = 0
-        # When its stop was seen to be hit, on the steady clock, until the order for that goes out.
+        # When its stop was seen to be hit (steady, s), until the order goes out; from the frame on, each stage's end.
         self.hit_at: float | None = None
+        self.stamps: list[float] = []
         self.alive = False
         # Whether its monitor still goes round, and since when (steady, s) it is at one step of its exit.
         self.pulse = Pulse(self._wake)
@@ -73,8 +73,6 @@ class Life:
         # Where its stop was set since charts have looked, by the clock of the price source.
         self.stops: list[tuple[datetime, Decimal]] = []
         self._note_stop(None)
-
-    # --- deciding ----------------------------------------------------------------------------------------------------
 
     def feel(
         self,
@@ -95,7 +93,8 @@ class Life:
         """
         now = self.around.clock.now()
         decision = decide(self.position, stimulus, now) if stimulus is not None else Decision(position=self.position)
-        placed = tuple(self.intent(order, now, already_sent or {}) for order in decision.actions)
+        stamp(self.stamps, stimulus, self.around.clock)
+        placed = tuple(intent_of(self.around, order, now, already_sent or {}) for order in decision.actions)
         stored = reply(decision) if reply is not None else None
         if decision.facts or intents or fills or pairs or stored:
             commit = Commit(
@@ -107,21 +106,10 @@ class Life:
                 reply=stored,
             )
             self.around.record.write(commit, protective=not (durable or isinstance(stimulus, REFUSABLE)))
-        for intent in placed:
-            if intent.order.client_order_id not in (already_sent or {}) and intent.status == "sent":
-                self.around.executor.promise(intent)
-        if placed:
-            self.around.executor.wake()
+        stamp(self.stamps, stimulus, self.around.clock)
+        hand_over(self.around.executor, placed, already_sent or {})
         self._become(decision.position)
         return decision
-
-    def intent(self, order: PlaceOrder, now: datetime, already_sent: Mapping[str, datetime]) -> Intent:
-        """An order's intent; an exit goes out at once and is written as sent with its decision: one commit, not two."""
-        sent_at = already_sent.get(order.client_order_id)
-        intent = new_intent(order, now, self.around.record.epoch, sent_at=sent_at)
-        if sent_at is not None or order.role is not Role.EXIT or self.position.position_id in self.around.unlisted:
-            return intent
-        return mark_sent(intent, self.around.venue.timestamp_ms())
 
     def tighten(self, asked: StopTightened, reply: Callable[[Decision], StoredReply | None]) -> Decision:
         """Move the stop to where the operator wants it, durably; raises RuleError and leaves it where it was."""
@@ -135,11 +123,12 @@ class Life:
         if self._watch is None:
             return None
         seen = self.around.market.seen(self._attachment) if self._attachment is not None else None
+        trade_id, seen_at = (seen.trade_id, seen.at) if seen is not None else (self._watch.trade_id, None)
         return StopMoved(
             trailing_stop=self._watch.stop,
             extreme=self._watch.extreme,
-            trade_id=seen.trade_id if seen is not None else self._watch.trade_id,
-            seen_at=seen.at if seen is not None else None,
+            trade_id=trade_id,
+            seen_at=seen_at,
         )
 
     @property
@@ -272,6 +261,7 @@ class Life:
     def _on_hit(self, crossing: Crossing) -> None:
         self._hit = crossing
         self.hit_at = self.around.clock.monotonic()
+        self.stamps = [*FRAME.stamps, self.hit_at] if FRAME.stamps else []
         self.on_hit(self)
         self.stir()
 

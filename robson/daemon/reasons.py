@@ -70,8 +70,10 @@ class Reasons:
             self._kept.append((self._last_move, _event(self._last_move)))
             self._last_move = None
 
-    def explain(self, position: Position, orders: Iterable[OrderView]) -> WhyResult:
-        """What the rows told, with the position's orders by id."""
+    def explain(
+        self, position: Position, orders: Iterable[OrderView], stages: Mapping[str, float] | None = None
+    ) -> WhyResult:
+        """What the rows told, with the position's orders by id, and the stages of its exit (s) where timed."""
         self._keep_last_move()
         known = {order.client_order_id: order for order in orders}
         steps = [step for row, event in self._kept for step in _steps(row, event, known)]
@@ -84,7 +86,7 @@ class Reasons:
             stop_moves=self.moves,
             adjustments=self.adjustments,
             entry=self._entry(position, known),
-            exit=self._exit(position, known),
+            exit=self._exit(position, known, stages),
             chain=tuple(_timed(steps)),
         )
 
@@ -113,7 +115,9 @@ class Reasons:
             fill_to_known_ms=_milliseconds(filled_at, filled[0].at) if filled is not None else None,
         )
 
-    def _exit(self, position: Position, orders: Mapping[str, OrderView]) -> Leg | None:
+    def _exit(
+        self, position: Position, orders: Mapping[str, OrderView], stages: Mapping[str, float] | None
+    ) -> Leg | None:
         triggered = self._newest(ExitTriggered)
         if triggered is None:
             return None
@@ -138,6 +142,7 @@ class Reasons:
             decision_to_sent_ms=_milliseconds(row.at, sent_at),
             sent_to_fill_ms=_milliseconds(sent_at, first.filled_at if first is not None else None),
             fill_to_known_ms=_milliseconds(filled[1].filled_at, filled[0].at) if filled is not None else None,
+            stages_us={stage: round(seconds * 1_000_000) for stage, seconds in stages.items()} if stages else None,
         )
 
     def _newest(self, kind: type[E]) -> tuple[Recorded, E] | None:

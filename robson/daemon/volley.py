@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from robson.daemon.life import Life
+from robson.daemon.placing import hand_over, intent_of
 from robson.daemon.surroundings import Surroundings
 from robson.domain.errors import RuleError
 from robson.domain.position import Position
@@ -94,16 +95,12 @@ class Volley:
                 refused[life.position.position_id] = error
                 continue
             decided.append((life, decision))
-            placed += [life.intent(order, now, {}) for order in decision.actions]
+            placed += [intent_of(around, order, now, {}) for order in decision.actions]
         facts = tuple(fact for _, decision in decided for fact in decision.facts)
         if facts:
             positions = tuple(decision.position for _, decision in decided if decision.facts)
             around.record.write(Commit(facts=facts, positions=positions, intents=tuple(placed)), protective=True)
-        for intent in placed:
-            if intent.status == "sent":
-                around.executor.promise(intent)
-        if placed:
-            around.executor.wake()
+        hand_over(around.executor, placed, {})
         for life, decision in decided:
             self._unstirred.append(life)
             try:

@@ -150,7 +150,8 @@ class Window(Lookout):
             next_seq = rows[-1].seq + 1
             await trio.lowlevel.checkpoint()
         # Found again: it may have gone on while its rows were read.
-        return reasons.explain(self._find(position_id), orders_of(position_id, self._around.record))
+        orders = orders_of(position_id, self._around.record)
+        return reasons.explain(self._find(position_id), orders, self._supervisor.book.stages_of(position_id))
 
     async def chart(self, request: charting.ChartRequest, caller: Caller) -> charting.ChartResult:
         """What draws a position; RuleError `unknown_position`."""

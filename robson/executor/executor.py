@@ -4,17 +4,15 @@ Start-up recovery is this same loop: an intent that a crash left `sent` is in do
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Protocol
 
 import structlog
 import trio
 
-from robson.domain.account import PairAccount
 from robson.domain.errors import InDoubt, RateLimited, Rejected, Unreachable, VenueError
 from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
 from robson.executor.answer import MARGIN_CODES, Answer
+from robson.executor.book import Book
 from robson.executor.news import News
 from robson.executor.reach import Reach
 from robson.executor.resolution import Outcome, Refused, Resolver
@@ -29,49 +27,11 @@ EXIT_DOUBT_SECONDS = 2.0
 # How far a reply may lag behind the news of its own order before the venue is asked instead.
 REPLY_AFTER_NEWS_SECONDS = 0.25
 GROUP = 100  # exits that are marked sent in one commit
-# An exit that was written as sent with its decision and was held up since is signed anew: its window is two seconds.
-YOUNG_MS = 250
 # A fault of ours, not of the venue: the pause after the first, doubling to the cap of every back-off.
 AFTER_FAULT_SECONDS = 1.0
 ALARM_AFTER_FAULTS = 3
 
 _log = structlog.get_logger("robson.executor")
-
-
-class Book(Protocol):
-    """Where intents are kept and outcomes go; the daemon implements it over the journal."""
-
-    @property
-    def epoch(self) -> int:
-        """The present run's number."""
-
-    @property
-    def latched(self) -> bool:
-        """Whether panic forbids entries."""
-
-    def open_intents(self) -> Iterable[Intent]:
-        """Every intent that still needs work, oldest first."""
-
-    def keep(self, *intents: Intent) -> bool:
-        """Write changed intents durably, in one commit; False when the disk refused."""
-
-    def note_handed(self, intent: Intent) -> None:
-        """The intent is durable as sent and handed to the venue now."""
-
-    def note_first_byte(self, intent: Intent, at: float) -> None:
-        """When the first byte of it may have left (steady, s)."""
-
-    def is_listed(self, intent: Intent) -> bool:
-        """Whether all that was ever sent for the intent's position is known; before that no exit is absent."""
-
-    def knows_trade(self, symbol: str, trade_id: int) -> bool:
-        """Whether this execution is accounted to an order of ours already."""
-
-    def shows_effect(self, intent: Intent, account: PairAccount) -> bool:
-        """Whether the account holds what it would hold if the order had executed."""
-
-    def settle(self, intent: Intent, outcome: Outcome) -> None:
-        """Take the outcome of an intent: the final word on it."""
 
 
 class Executor:
@@ -148,7 +108,8 @@ class Executor:
         if len(exits) > 1:
             now_ms = self._venue.timestamp_ms()
             marked = [
-                intent if _is_young(intent, now_ms) else intents.mark_sent_anew(intent, now_ms) for intent in exits
+                intent if intents.is_young(intent, now_ms) else intents.mark_sent_anew(intent, now_ms)
+                for intent in exits
             ]
             if anew := [one for one, intent in zip(marked, exits, strict=True) if one is not intent]:
                 book.keep(*anew)  # an exit that is not durable is sent all the same
@@ -224,7 +185,7 @@ class Executor:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
             order_id, is_entry, now_ms = intent.order.client_order_id, _is_entry(intent), self._venue.timestamp_ms()
             # Written as sent with the decision it needs no other word, unless it has grown old since.
-            known = self._marked.pop(order_id, intent if is_unsent and _is_young(intent, now_ms) else None)
+            known = self._marked.pop(order_id, intent if is_unsent and intents.is_young(intent, now_ms) else None)
             sent = known or intents.mark_sent_anew(intent, now_ms)
             is_unsent = False
             if known is None and not book.keep(sent) and is_entry:
@@ -334,7 +295,3 @@ class Executor:
 
 def _is_entry(intent: Intent) -> bool:
     return intent.order.role is Role.ENTRY
-
-
-def _is_young(intent: Intent, now_ms: int) -> bool:
-    return intent.timestamp_ms is not None and now_ms - intent.timestamp_ms <= YOUNG_MS

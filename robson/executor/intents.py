@@ -24,6 +24,8 @@ ACCOUNT_DISAGREES_MS = 60_000
 RECORDS_LAG_MS = 10_000
 # How often the venue must deny an order after the fence before that is believed.
 DENIALS_NEEDED = 3
+# An exit that was written as sent with its decision and was held up since is signed anew: its window is two seconds.
+YOUNG_MS = 250
 
 
 def new_intent(order: PlaceOrder, now: datetime, epoch: int, *, sent_at: datetime | None = None) -> Intent:
@@ -79,6 +81,11 @@ def mark_unsent(intent: Intent) -> Intent:
     """Pending again: only for who knows for certain that nothing of it has left."""
     assert intent.status == "sent", intent.status
     return msgspec.structs.replace(intent, status="pending", timestamp_ms=None, receive_window_ms=None)
+
+
+def is_young(intent: Intent, now_ms: int) -> bool:
+    """Whether it was signed a moment ago, so that a request may still begin with that."""
+    return intent.timestamp_ms is not None and now_ms - intent.timestamp_ms <= YOUNG_MS
 
 
 def mark_sent_anew(intent: Intent, timestamp_ms: int) -> Intent:

@@ -11,7 +11,10 @@ from robson.domain.values import ClientOrderId, OrderSide, Role, Side, Value
 
 
 class OrderRequest(Value):
-    """A market order, ready to be sent; `quantity` in base, times in milliseconds since the epoch."""
+    """A market order, ready to be sent; `quantity` in base, times in milliseconds since the epoch.
+
+    A venue with a wire notes in `first_bytes` when a byte may have left (steady, s).
+    """
 
     symbol: str
     client_order_id: ClientOrderId
@@ -20,6 +23,7 @@ class OrderRequest(Value):
     quantity: Decimal
     timestamp_ms: int
     receive_window_ms: int
+    first_bytes: list[float] = []
 
 
 class OrderReport(Value):

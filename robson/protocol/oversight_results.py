@@ -94,6 +94,12 @@ class Leg(Result, kw_only=True):
     fill_to_known_ms: Annotated[int | None, Meta(description=f"until its last fill was in the journal; {_LATENCY}")] = (
         None
     )
+    stages_us: Annotated[
+        dict[str, int] | None,
+        Meta(
+            description="microseconds of each stage from the frame that hit a stop to the first byte; in its run only"
+        ),
+    ] = None
 
 
 class WhyResult(Result, kw_only=True):

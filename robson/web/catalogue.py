@@ -146,6 +146,14 @@ CATALOGUE: tuple[Metric, ...] = (
         readings.tick_to_order,
     ),
     Metric(
+        "robson_exit_stage_seconds",
+        "histogram",
+        ("stage",),
+        "The way of an exit from the frame whose price hit its stop, by stage: decode, observe, decide, commit "
+        "(durable), hand (to the venue), send (its first byte)",
+        readings.exit_stages,
+    ),
+    Metric(
         "robson_feed_age_seconds",
         "gauge",
         ("symbol",),

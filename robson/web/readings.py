@@ -141,6 +141,11 @@ def tick_to_order(sources: Sources) -> Reading:
     return _one(sources.supervisor.book.tick_to_order)
 
 
+def exit_stages(sources: Sources) -> Reading:
+    """By stage."""
+    return [((stage,), noted) for stage, noted in sources.supervisor.book.stage_seconds.items()]
+
+
 # --- prices ----------------------------------------------------------------------------------------------------------
 
 

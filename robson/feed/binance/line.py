@@ -9,6 +9,7 @@ from robson.feed.binance import codec
 from robson.feed.binance.connection import Connection, Part
 from robson.feed.binance.session import Session, SubscriptionRefused
 from robson.feed.binance.wire import Connect, Socket
+from robson.metrics import FRAME
 
 # So many, and everybody else has a turn: an order that is on its way takes several of those.
 MESSAGES_A_TURN = 16
@@ -38,15 +39,17 @@ class Line(Connection):
 
     async def _read(self, socket: Socket) -> None:
         while True:
-            for number, message in enumerate(await socket.receive(), start=1):
-                woke = self._take(message)
+            messages = await socket.receive()
+            received = trio.current_time()
+            for number, message in enumerate(messages, start=1):
+                woke = self._take(message, received)
                 if woke or not number % MESSAGES_A_TURN:
                     await trio.lowlevel.checkpoint()
                 if woke:
                     # Who runs first of those that may is left to chance; after a second turn everybody has.
                     await trio.lowlevel.checkpoint()
 
-    def _take(self, message: str | bytes) -> bool:
+    def _take(self, message: str | bytes, received: float) -> bool:
         """Take one message; True when it woke somebody, who should not have to wait for those behind it."""
         try:
             frame = codec.decode(message)
@@ -61,7 +64,10 @@ class Line(Connection):
             case codec.ServerShutdown():
                 self.renew("the server is shutting down")
             case _:
-                return self._on_frame(frame)
+                FRAME.stamps = (received, trio.current_time())
+                woke = self._on_frame(frame)
+                FRAME.stamps = ()
+                return woke
         return False
 
     def _check_ready(self) -> None:

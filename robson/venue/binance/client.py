@@ -112,8 +112,11 @@ class Client:
         weight: int | None = None,
         timestamp_ms: int | None = None,
         receive_window_ms: int = RECEIVE_WINDOW_MS,
+        sent_at: list[float] | None = None,
     ) -> T:
         """Send one request and read its answer; `timestamp_ms` is signed, now by the venue's clock if not given.
+
+        `sent_at` gets the steady time at which the first byte may have left.
 
         Raises as domain.errors says; a read that was refused for its timestamp is asked once more by a fresh clock.
         """
@@ -123,7 +126,9 @@ class Client:
             query = self._query(endpoint, parameters, signed_at, receive_window_ms)
             try:
                 with self.traffic.ending(endpoint):
-                    answer = await self._exchange(endpoint, query, priority, weight, connect_ms=receive_window_ms)
+                    answer = await self._exchange(
+                        endpoint, query, priority, weight, connect_ms=receive_window_ms, sent_at=sent_at
+                    )
             except VenueError as error:
                 if getattr(error, "code", "") != errors.OUTSIDE_WINDOW:
                     raise

@@ -134,6 +134,7 @@ class BinanceVenue:
             weight=endpoints.BORROWING_ORDER_WEIGHT if is_entry else None,
             timestamp_ms=request.timestamp_ms,
             receive_window_ms=request.receive_window_ms,
+            sent_at=request.first_bytes,
         )
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:

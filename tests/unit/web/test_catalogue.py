@@ -27,6 +27,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "METRICS.md"
 UNITS = ("_seconds", "_bytes", "_basis_points")
 NOT_BASE_UNITS = re.compile(r"_(ms|millis\w*|minutes|hours|days|kb|mb|percent|count|sum|bucket)(_|$)")
 BOUNDED_LABELS = {
+    "stage",
     "channel",
     "check",
     "version",
