@@ -47,15 +47,15 @@ def ask_all_to_leave(lives: Sequence[Life], volley: Volley) -> dict[str, RuleErr
     asked: dict[str, RuleError | None] = {}
     leaving = by_risk(life for life in lives if isinstance(life.position.state, Active))
     for first in range(0, len(leaving), GROUP):
-        asked |= _ask_together(leaving[first : first + GROUP], volley)
+        asked |= _ask_together(leaving[first : first + GROUP], volley, at_once=not first)
     return asked | {
         life.position.position_id: ask_to_leave(life) for life in lives if life.position.position_id not in asked
     }
 
 
-def _ask_together(lives: Sequence[Life], volley: Volley) -> dict[str, RuleError | None]:
+def _ask_together(lives: Sequence[Life], volley: Volley, *, at_once: bool) -> dict[str, RuleError | None]:
     try:
-        refused = volley.leave_together(lives, _panic_request)
+        refused = volley.leave_together(lives, _panic_request, at_once=at_once)
     except Exception:  # noqa: BLE001  a fault in one position keeps no other from leaving
         _log.exception("panic_not_together", positions=len(lives))
         return {life.position.position_id: ask_to_leave(life) for life in lives}

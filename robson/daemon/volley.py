@@ -15,6 +15,7 @@ from robson.domain.position import Position
 from robson.domain.stimuli import Stimulus
 from robson.domain.values import ZERO
 from robson.engine.decide import Decision, decide
+from robson.executor.intents import new_intent
 from robson.ports import Commit, Intent
 
 # Exits of one commit: more of them are not cheaper each, and the first waits for the last.
@@ -75,8 +76,12 @@ class Volley:
         finally:
             gc.enable()
 
-    def leave_together(self, lives: Sequence[Life], stimulus: Callable[[Life], Stimulus]) -> dict[str, RuleError]:
+    def leave_together(
+        self, lives: Sequence[Life], stimulus: Callable[[Life], Stimulus], *, at_once: bool = True
+    ) -> dict[str, RuleError]:
         """Decide for each, write all in one protective commit, and only then act; whom it was refused, and why.
+
+        Those that leave `at_once` are written as sent; others wait for a group before them and are marked after it.
 
         Whatever else is raised was raised before anything was written.
         """
@@ -87,7 +92,7 @@ class Volley:
         placed: list[Intent] = []
         around = self._around
         self._due.set()
-        now = around.clock.now()
+        now, epoch = around.clock.now(), around.record.epoch
         for life in lives:
             try:
                 decision = decide(life.position, stimulus(life), now)
@@ -95,7 +100,10 @@ class Volley:
                 refused[life.position.position_id] = error
                 continue
             decided.append((life, decision))
-            placed += [intent_of(around, order, now, {}) for order in decision.actions]
+            placed += [
+                intent_of(around, order, now, {}) if at_once else new_intent(order, now, epoch)
+                for order in decision.actions
+            ]
         facts = tuple(fact for _, decision in decided for fact in decision.facts)
         if facts:
             positions = tuple(decision.position for _, decision in decided if decision.facts)
