@@ -20,6 +20,7 @@ DEBIAN = PACKAGING / "debian"
 # Its own tree: nothing of it is on anybody's sys.path but Robson's.
 HOME = Path("usr/lib/robson")
 PROGRAMS = ("robson", "robsonctl")
+ALERTING = ("robson-alert", "robson-failed")
 COMPLETION = {
     ".bash": "usr/share/bash-completion/completions/{stem}",
     ".zsh": "usr/share/zsh/vendor-completions/_{stem}",
@@ -111,12 +112,13 @@ def _system(staging: Path) -> None:
         if unit.suffix in {".service", ".socket", ".timer", ".target"}:
             _copy(unit, staging / "usr/lib/systemd/system" / unit.name)
     _copy(units / "robson.sysusers", staging / "usr/lib/sysusers.d/robson.conf")
-    _copy(units / "robson-alert", staging / HOME / "robson-alert")
     examples = staging / "usr/share/doc/robson/examples"
     _copy(units / "credentials.conf", examples / "credentials.conf")
     # For whoever runs Prometheus and Grafana, here or elsewhere: neither reads them by itself.
     _copy(PACKAGING / "prometheus" / "robson.rules.yml", examples / "prometheus" / "robson.rules.yml")
     _copy(PACKAGING / "grafana" / "robson.json", examples / "grafana" / "robson.json")
+    for program in ALERTING:
+        _copy(units / program, staging / HOME / program)
     _copy(DEBIAN / "tmpfiles.conf", staging / "usr/lib/tmpfiles.d/robson.conf")
     _copy(DEBIAN / "robson.toml", staging / "etc/robson/robson.toml")
     for page in sorted((PACKAGING / "man").glob("*.[1-8]")):
@@ -192,7 +194,7 @@ def _modes(staging: Path) -> None:
         if path.is_symlink():
             continue
         inside = path.relative_to(staging).parts
-        runs = inside[:2] == ("usr", "bin") or path.name in {"postinst", "prerm", "postrm", "robson-alert"}
+        runs = inside[:2] == ("usr", "bin") or path.name in {"postinst", "prerm", "postrm", *ALERTING}
         path.chmod(0o755 if path.is_dir() or runs else 0o644)
 
 

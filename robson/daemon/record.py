@@ -207,9 +207,8 @@ class Record:
         except JournalUnusable as error:
             self.degrade(str(error))
             return
-        if self.twin is not None and (before is None or before.told != self.twin.told):
-            _log.error("journal_copied", told=self.twin.told)
-            twin = self.twin
+        if (twin := self.twin) is not None and (before is None or before.told != twin.told):
+            _log.error("journal_copied", told=twin.told)
             found = {"place": twin.place, "host": twin.host, "in_use": twin.in_use, "why": twin.told}
             self.notice(Notice(type="journal_copied", at=self._clock.now(), data=found))
 
@@ -246,8 +245,6 @@ class Record:
                 self._intents_of.get(owner, {}).pop(order_id, None)
                 if not self._intents_of.get(owner):
                     self._intents_of.pop(owner, None)
-
-    # --- reading -----------------------------------------------------------------------------------------------------
 
     def unwritten(self, position_id: str) -> Position | None:
         """One position as it was last decided while the disk refused; None when the journal knows it all."""

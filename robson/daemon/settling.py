@@ -26,6 +26,7 @@ def settle(life: Life, intent: Intent, outcome: Outcome) -> None:
     _log.info(
         "order_settled",
         position_id=order.position_id,
+        client_order_id=order.client_order_id,
         symbol=order.symbol,
         role=order.role.value,
         attempt=order.attempt,

@@ -54,7 +54,8 @@ def archive(suite: str) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         listed = CACHE / f"{suite}.sources"
         listed.write_text(sources(suite))
-        half = made.with_suffix(".half.tar")
+        # Of this process: another one may be making the same.
+        half = made.with_suffix(f".{os.getpid()}.tar")
         command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", suite, str(half), str(listed)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

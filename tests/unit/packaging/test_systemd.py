@@ -105,3 +105,32 @@ def test_an_alert_runs_every_hook_and_one_that_fails_stops_no_other(tmp_path: Pa
 def test_an_alert_without_hooks_still_says_so(tmp_path: Path) -> None:
     found = alert(tmp_path / "missing")
     assert (found.returncode, "has failed" in found.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "job", "result", "status", "is_told"),
+    [
+        ("252.39-1~deb12u1", "", "signal", "SEGV", True),
+        ("252.39-1~deb12u1", "0", "watchdog", "ABRT", True),
+        ("252.39-1~deb12u1", "", "exit-code", "1", True),
+        ("252.39-1~deb12u1", "", "exit-code", "78", False),
+        ("252.39-1~deb12u1", "", "success", "0", False),
+        ("252.39-1~deb12u1", "417", "timeout", "KILL", False),
+        ("254", "", "signal", "SEGV", False),
+        ("257.9-1~deb13u1", "", "signal", "SEGV", False),
+        ("nonsense", "", "signal", "SEGV", False),
+    ],
+)
+def test_a_failure_is_told_where_on_failure_is_silent(
+    tmp_path: Path, version: str, job: str, result: str, status: str, *, is_told: bool
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    answers = f'*Version*) echo "{version}" ;; *Job*) echo "{job}" ;; *) echo "$*" >>"{tmp_path}/told"'
+    systemctl.write_text(f'#!/bin/sh\ncase "$*" in {answers} ;; esac\n')
+    systemctl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SERVICE_RESULT": result, "EXIT_STATUS": status}
+    subprocess.run([UNITS / "robson-failed", "robson.service"], env=environment, timeout=60, check=False)
+    told = tmp_path / "told"
+    assert (told.read_text() if told.exists() else "") == (
+        "start --no-block robson-alert@robson.service\n" if is_told else ""
+    )

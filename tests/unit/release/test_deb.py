@@ -58,7 +58,8 @@ def test_everything_is_in_its_place_and_root_s(package: Package, tmp_path: Path)
         "/usr/share/doc/robson/examples/grafana/robson.json",
     ):
         assert found[path] == ("-rw-r--r--", "root/root"), path
-    for program in ("/usr/bin/robson", "/usr/bin/robsonctl", "/usr/lib/robson/robson-alert"):
+    alerting = ("/usr/lib/robson/robson-alert", "/usr/lib/robson/robson-failed")
+    for program in ("/usr/bin/robson", "/usr/bin/robsonctl", *alerting):
         assert found[program] == ("-rwxr-xr-x", "root/root")
 
 
