@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, str] = {
     "start": "one-shot commands, from start to end",
     "replay": "a what-if over recorded trades",
     "control": "the control socket, asked and followed",
-    "memory": "what the daemon holds, idle and with positions, and over half a simulated day",
+    "memory": "what the daemon holds, idle and with positions, and over simulated hours",
 }
 
 _SYNCS = 100
