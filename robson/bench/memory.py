@@ -11,7 +11,7 @@ from robson.bench.soak import soak
 
 ARMED, _QUICK_ARMED = 1_000, 20
 ACTIVE, _QUICK_ACTIVE = 100, 4
-HOURS, _QUICK_HOURS = 12.0, 0.5
+HOURS, _QUICK_HOURS = 8.0, 0.5
 _BARE = """
 import msgspec, re, sqlite3, structlog, trio
 print(re.search(r"VmRSS:\\s+([0-9]+)", open("/proc/self/status").read())[1])

@@ -20,16 +20,16 @@ from robson.bench.setting import Setting, quantile
 
 # A module of this package each, with `measure(setting) -> Iterable[Figure]`.
 BENCHMARKS: dict[str, str] = {
+    "tick_to_wire": "from a price that hits a stop to the exit at the venue, the order durable before",
     "feed": "prices, from the socket to the watches",
-    "start": "one-shot commands, from start to end",
-    "replay": "a what-if over recorded trades",
-    "control": "the control socket, asked and followed",
-    "memory": "what the daemon holds, idle and with positions, and over half a simulated day",
     "fanout": "one tick to 10,000 positions, and one that hits them all",
     "panic": "100 positions leave at once, beside one",
     "journal": "decisions, moved stops and groups of orders, beside plain sqlite3",
     "recovery": "a journal of a million events, beside reading the rows that are needed",
-    "tick_to_wire": "from a price that hits a stop to the exit at the venue, the order durable before",
+    "control": "the control socket, asked and followed",
+    "replay": "a what-if over recorded trades",
+    "start": "one-shot commands, from start to end",
+    "memory": "what the daemon holds, idle and with positions, and over simulated hours",
 }
 
 _SYNCS = 100
