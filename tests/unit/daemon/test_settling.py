@@ -7,6 +7,7 @@ import structlog
 from trio.testing import MockClock
 
 from robson.daemon import settling
+from robson.domain.values import PositionId
 from tests.rig import Rig
 
 
@@ -18,7 +19,7 @@ async def test_an_order_is_logged_under_the_identity_that_the_venue_knows(
     with structlog.testing.capture_logs() as logged:
         async with Rig(tmp_path).running() as rig:
             position_id = await rig.active()
-            sent = {intent.order.client_order_id for intent in rig.journal.intents(position_id)}
+            sent = {intent.order.client_order_id for intent in rig.journal.intents(PositionId(position_id))}
     settled = [entry for entry in logged if entry["event"] == "order_settled"]
     assert sent
     assert {(entry["position_id"], entry["client_order_id"]) for entry in settled} == {
