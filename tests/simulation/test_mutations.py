@@ -51,8 +51,14 @@ MUTATIONS = (
     Mutation(
         "commit after send",
         "robson/executor/executor.py",
-        "            if marked is None and not book.keep(sent) and is_entry:",
+        "            if known is None and not book.keep(sent) and is_entry:",
         "            if False and is_entry:",
+    ),
+    Mutation(
+        "found sent and sent again",
+        "robson/executor/executor.py",
+        '        if intent.status != "pending" and not is_unsent:',
+        '        if intent.status == "in_doubt":',
     ),
     Mutation(
         "exit size from the entry's request",

@@ -19,6 +19,8 @@ CONNECTIONS = 100
 _RECEIVE_BYTES = 65_536
 # What an exchange's headers never reach.
 _HEAD_BYTES_MOST = 262_144
+# An order's answer has some thousand.
+_BODY_BYTES_MOST = 8_388_608
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -74,15 +76,21 @@ class _Connection:
     async def _answer(self) -> Answer:
         head: h11.Response | None = None
         body: list[bytes] = []
+        size = 0
         while True:
             event: Any = self.protocol.next_event()
             match event:
                 case h11.NEED_DATA:
-                    self.protocol.receive_data(bytes(await self.stream.receive_some(_RECEIVE_BYTES)))
+                    received = bytes(await self.stream.receive_some(_RECEIVE_BYTES))
+                    if not received and head is None:
+                        raise ConnectionLost("the server went without an answer")
+                    self.protocol.receive_data(received)
                 case h11.Response():
                     head = event
                 case h11.Data():
                     body.append(bytes(event.data))
+                    if (size := size + len(event.data)) > _BODY_BYTES_MOST:
+                        raise ConnectionLost(f"the answer had more than {_BODY_BYTES_MOST} bytes")
                 case h11.EndOfMessage() if head is not None:
                     return Answer(status=head.status_code, headers=_joined(head.headers), body=b"".join(body))
                 case h11.InformationalResponse():
@@ -113,7 +121,7 @@ class OrderLane:
         Raises ConnectError before that, then OSError, BrokenResourceError, ConnectionLost or h11's errors. Cancelled or
         failed it closes the connection, so that no late answer is taken for another request's.
         """
-        connection = self._take_idle() or await self._open(connect_seconds)
+        connection = await self._take(connect_seconds)
         try:
             answer = await connection.exchange(request, on_first_byte)
         except BaseException:
@@ -138,18 +146,20 @@ class OrderLane:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable(now):
-                self._free.acquire_nowait()
                 return connection
             # Nothing is under way on it: its socket may go at once.
             connection.close()
         return None
 
-    async def _open(self, connect_seconds: float) -> _Connection:
+    async def _take(self, connect_seconds: float) -> _Connection:
         try:
             with trio.fail_after(connect_seconds):
-                await self._free.acquire()
                 try:
-                    return await self._connect()
+                    self._free.acquire_nowait()
+                except trio.WouldBlock:
+                    await self._free.acquire()
+                try:
+                    return self._take_idle() or await self._connect()
                 except BaseException:
                     self._free.release()
                     raise
