@@ -33,7 +33,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.mark.parametrize(
     ("fault", "more", "words"),
     [
-        ("drop_reply", {}, "the server went without an answer"),
+        ("drop_reply", {}, "ConnectionLost: the server went without an answer"),
         ("reply_503", {}, "HTTP 503: <html>"),
         ("reply_1007", {}, TIMEOUT),
         ("late_reply", {"seconds": 20}, "no answer within 12 s"),
@@ -251,8 +251,8 @@ async def test_an_underfunded_purchase_is_refused_whole_or_filled_in_part(
 @pytest.mark.parametrize(
     ("fault", "words", "repaid"),
     [
-        ("drop_request", "the server went without an answer", False),
-        ("drop_reply", "the server went without an answer", True),
+        ("drop_request", "ConnectionLost: the server went without an answer", False),
+        ("drop_reply", "ConnectionLost: the server went without an answer", True),
         ("reply_503", "HTTP 503: <html>", True),
         ("reply_1007", TIMEOUT, True),
         ("html_403", FIREWALL, False),
