@@ -75,8 +75,8 @@ class Executor:
         self._news.tell(client_order_id)
 
     async def wait_idle(self) -> None:
-        """Return once nothing is in hand."""
-        while self._in_hand:
+        """Return once nothing is in hand, nor promised to be."""
+        while self._in_hand or self._promised:
             self._idle = trio.Event()
             await self._idle.wait()
 

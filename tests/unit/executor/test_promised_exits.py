@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from robson.domain.sequence import Recorded
 from robson.domain.values import Role
@@ -100,3 +100,18 @@ async def test_the_stages_of_an_exit_are_told(tmp_path: Path, autojump_clock: Mo
     assert other.exit is not None
     assert other.exit.stages_us is None
     assert rig.supervisor.book.stage_seconds["send"].count == 1
+
+
+async def test_a_daemon_that_stops_waits_for_what_was_promised(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Or an order that was written as sent and never left would be in doubt at the next start."""
+    rig, venue = wired(tmp_path)
+    async with rig.running():
+        position_id = await rig.active()
+        wake, rig.executor.wake = rig.executor.wake, lambda: None  # type: ignore[method-assign]
+        rig.tick("93000")
+        await wait_all_tasks_blocked()
+        assert [request.role for request, _ in venue.seen] == [Role.ENTRY]
+        wake()
+        await rig.executor.wait_idle()
+        assert rig.folded(position_id).exit is not None
+        assert [request.role for request, _ in venue.seen] == [Role.ENTRY, Role.EXIT]
