@@ -165,7 +165,7 @@ async def _hit_all(world: World, count: int) -> list[float]:
 
     def noted(asked: Commit) -> tuple[Recorded, ...]:
         rows = commit(asked)
-        if any(intent.status == "pending" for intent in asked.intents):
+        if any(intent.is_open for intent in asked.intents):
             written.append(time.perf_counter())
         return rows
 

@@ -10,6 +10,7 @@ import trio
 
 from robson.clock import RunClock
 from robson.domain.values import Side
+from robson.engine.groups import Seat
 from robson.engine.trailing import Watch
 from robson.feed.binance import connection
 from robson.feed.binance.feed import BinanceFeed
@@ -36,9 +37,12 @@ class NotedWatch(Watch):
         self.seen: list[tuple[int | None, Decimal]] = []
         self.news = trio.Event()
 
-    def observe(self, price: Decimal, trade_id: int | None = None) -> bool:
+    def note(self, price: Decimal, trade_id: int | None) -> None:
         self.seen.append((trade_id, price))
         self.news.set()
+
+    def observe(self, price: Decimal, trade_id: int | None = None) -> bool:
+        self.note(price, trade_id)
         return super().observe(price, trade_id)
 
     def copy(self) -> "NotedWatch":
@@ -91,11 +95,24 @@ class Bench:
             nursery.start_soon(market.make_up)
             await market.subscribe(PAIR)
             attachment = market.attach(PAIR, self.watch, lambda _crossing: None)
+            self._note_what_the_crowd_sees(market)
             with trio.fail_after(PATIENCE_SECONDS):
                 await self.watch.news.wait()
             yield self
             attachment.detach()
             nursery.cancel_scope.cancel()
+
+    def _note_what_the_crowd_sees(self, market: FanOut) -> None:
+        """A watch that is live is shown nothing by itself: its crowd observes for it."""
+        crowd = market._quotes[PAIR].longs
+        observe = crowd.observe
+
+        def noted(price: Decimal, trade_id: int | None) -> list[Seat]:
+            if isinstance(self.watch.seat, Seat):
+                self.watch.note(price, trade_id)
+            return observe(price, trade_id)
+
+        crowd.observe = noted  # type: ignore[method-assign]
 
     async def trade(self, times: int = TRADES) -> None:
         """Make up so many trades, each at a price of its own."""

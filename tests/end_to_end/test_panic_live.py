@@ -96,7 +96,7 @@ def test_an_exchange_out_of_reach_leaves_it_latched_and_the_next_daemon_goes_on(
     done = direct(command[:3], *command[3:], "--timeout", "2")
     assert done.returncode == 5, done.stderr
     assert outcomes(done) == {position_id: "pending", armed: "disarmed"}
-    assert "left Active to the next daemon" in done.stdout
+    assert "left Exiting to the next daemon" in done.stdout
     assert is_latched(live.daemon.state)
     live.emulator.start()
     live.daemon.start()
