@@ -70,6 +70,8 @@ class Exchange:
         self.lines: list[ServedLine] = []
         # What goes wrong: connections and requests refused, an answer that waits, the age at which lines are ended.
         self.is_closed = False
+        self.silence_seconds = 0
+        self.refused_at: list[float] = []
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.firewall = False
@@ -139,7 +141,8 @@ class Exchange:
         """A client's connection, through memory: everything waits on the run's clock."""
         await trio.lowlevel.checkpoint()
         if self.is_closed:
-            raise SocketLost("connection refused")
+            self.refused_at.append(trio.current_time())
+            raise SocketLost("connection refused", self.silence_seconds)
         ours, theirs = memory_stream_pair()
         self.nursery.start_soon(self.serve, theirs)
         async with speak(cast("trio.SocketStream", ours), "exchange.test", url) as socket:

@@ -1,5 +1,6 @@
 """How a WebSocket is opened, refused and given up, the same over memory, over TCP and over TLS."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ async def test_a_refusal_is_told_in_the_servers_words(way: Way, said: bytes, tol
     assert told in str(caught.value)
     assert "no WebSocket at " in str(caught.value)
     assert len(str(caught.value)) < 400
+    wanted = re.search(r"retry after (\d+) s", told)
+    assert caught.value.retry_after_seconds == (int(wanted[1]) if wanted else 0)
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 101 Switch", answer(b"500 Oh", b"no")[:-1]])

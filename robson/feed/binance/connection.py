@@ -18,6 +18,8 @@ PING_SECONDS = 20.0
 PONG_SECONDS = 10.0
 PAUSE_SECONDS = 0.5
 PAUSE_MOST_SECONDS = 30.0
+# A server that says for how long it wants silence is obeyed, but not for ever: stops live by its prices.
+SILENCE_MOST_SECONDS = 900
 # A connection that lives shorter than this counts as a failure, so that nobody reconnects in a loop.
 STABLE_SECONDS = 30.0
 
@@ -35,6 +37,8 @@ class Connection(ABC):
 
     def __init__(self, url: str, connect: Connect) -> None:
         self.reason = ""
+        # How long the server wants silence, where it refused the connection and said so (s).
+        self.retry_after_seconds = 0
         self.is_ready = False
         self.is_over = False
         self.settled = trio.Event()
@@ -70,6 +74,7 @@ class Connection(ABC):
                         nursery.start_soon(self._guard, part, socket)
         except SocketLost as error:
             self.reason = str(error)
+            self.retry_after_seconds = min(error.retry_after_seconds, SILENCE_MOST_SECONDS)
         except trio.Cancelled:
             self.reason = "it was stopped"
             raise
@@ -151,15 +156,16 @@ class Succession:
 
     async def run(self) -> None:
         """Keep it until cancelled."""
-        failures = 0
+        failures = silence = 0
         async with trio.open_nursery() as nursery:
             while True:
-                await trio.sleep(pause_seconds(failures, self._random()))
+                await trio.sleep(max(pause_seconds(failures, self._random()), silence))
                 await self._is_wanted.wait()
                 connection = self._make()
                 connection.on_end = self._has_ended
                 nursery.start_soon(connection.run)
                 await connection.settled.wait()
+                silence = connection.retry_after_seconds
                 if not connection.is_ready:
                     failures += 1
                     _log.warning("stream_not_opened", stream=self._name, reason=connection.reason, failures=failures)

@@ -27,6 +27,8 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 MESSAGE_BYTES_MOST = 1 << 20
 HEAD_BYTES_MOST = 1 << 16
 # Of the answer of a server that refuses: what a log can use.
+# A pause of more than so many digits of seconds is none that anybody means.
+DIGITS_MOST = 9
 REFUSAL_BYTES_MOST = 1 << 12
 REFUSAL_BYTES_SHOWN = 200
 
@@ -39,7 +41,14 @@ _END_OF_HEAD = re.compile(rb"\n\r?\n")
 
 
 class NoWebSocket(Exception):
-    """What the server said is no agreement to speak WebSocket; the message says what it was."""
+    """What the server said is no agreement to speak WebSocket; the message says what it was.
+
+    `retry_after_seconds` is how long the server wants silence, 0 where it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Opening:
@@ -61,7 +70,7 @@ class Opening:
     def take(self, chunk: bytes) -> None:
         """Take what came, nothing at the end of the connection; raises NoWebSocket."""
         if not chunk:
-            raise NoWebSocket(self._refused() if self._refusal is not None else "the connection was closed")
+            raise self._refused() if self._refusal is not None else NoWebSocket("the connection was closed")
         rest = b""
         if self._head is not None:
             self._head += chunk
@@ -83,7 +92,7 @@ class Opening:
         try:
             self._protocol.receive_data(part)
         except RemoteProtocolError as error:
-            raise NoWebSocket(self._refused() if self._refusal is not None else str(error)) from error
+            raise self._refused() if self._refusal is not None else NoWebSocket(str(error)) from error
         for event in self._protocol.events():
             match event:
                 case AcceptConnection():
@@ -92,23 +101,24 @@ class Opening:
                 case RejectConnection():
                     self._refusal = event
                     if not event.has_body:
-                        raise NoWebSocket(self._refused())
+                        raise self._refused()
                 case RejectData():
                     self._body += event.data
                     if event.body_finished or len(self._body) >= REFUSAL_BYTES_MOST:
-                        raise NoWebSocket(self._refused())
+                        raise self._refused()
                 case _:
                     pass
 
-    def _refused(self) -> str:
+    def _refused(self) -> NoWebSocket:
         assert self._refusal is not None
         told = [f"it was refused with {self._refusal.status_code}"]
-        told += [
-            f"retry after {v.decode('latin-1')} s" for k, v in self._refusal.headers if k.lower() == b"retry-after"
-        ]
+        waits = [value.decode("latin-1") for name, value in self._refusal.headers if name.lower() == b"retry-after"]
+        told += [f"retry after {text} s" for text in waits]
+        # The other form, a date, is one that Binance does not use.
+        seconds = [int(text) for text in waits if text.isascii() and text.isdigit() and len(text) <= DIGITS_MOST]
         if self._body:
             told.append(ascii(self._body[:REFUSAL_BYTES_SHOWN].decode("utf-8", "replace")))
-        return ", ".join(told)
+        return NoWebSocket(", ".join(told), max(seconds, default=0))
 
 
 class Frames:

@@ -18,7 +18,14 @@ _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class SocketLost(RobsonError):
-    """The connection could not be made, or it is over; the message says what was heard of it last."""
+    """The connection could not be made, or it is over; the message says what was heard of it last.
+
+    `retry_after_seconds` is how long the server wants silence, 0 where it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Socket(Protocol):
@@ -197,7 +204,7 @@ async def _shake_hands(stream: trio.abc.Stream, host: str, resource: str) -> Web
     except _BROKEN as error:
         raise SocketLost(f"no WebSocket at {host}{resource}: {error.__cause__ or error}") from error
     except NoWebSocket as error:
-        raise SocketLost(f"no WebSocket at {host}{resource}: {error}") from error
+        raise SocketLost(f"no WebSocket at {host}{resource}: {error}", error.retry_after_seconds) from error
     socket = WebSocket(stream, opening.frames, opening.messages)
     await socket.answer()
     return socket

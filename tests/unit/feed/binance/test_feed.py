@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from robson.domain.errors import RuleError
 from robson.domain.market import Tick
 from robson.feed.binance import connection
+from robson.feed.binance.connection import SILENCE_MOST_SECONDS
 from robson.feed.binance.feed import BinanceFeed
 from robson.feed.binance.off_market import Doubt
 from tests.exchange import DAY_SECONDS, Exchange, feed_of
@@ -185,6 +186,26 @@ async def test_reconnections_keep_their_distance_and_stop_when_it_works(autojump
     await trio.sleep(5)
     assert here.ids() == [1, 2]
     assert len(here.exchange.requests("ticker/price")) == asked
+
+
+@pytest.mark.parametrize(("wanted", "obeyed"), [(0, 30), (120, 120), (10**8, SILENCE_MOST_SECONDS)])
+async def test_a_server_that_wants_silence_is_not_asked_meanwhile(
+    autojump_clock: object, bench: Begin, wanted: int, obeyed: int
+) -> None:
+    here = await bench().begin()
+    here.exchange.silence_seconds, here.exchange.is_closed = wanted, True
+    here.exchange.open_lines[0].cut()
+    await trio.sleep(4000)
+    pauses = [later - before for before, later in pairwise(here.exchange.refused_at)]
+    assert pauses[-1] == pytest.approx(obeyed)
+    assert all(pause >= wanted or pause >= obeyed for pause in pauses if wanted)
+    # What it wanted once does not count once it lets us in.
+    here.exchange.is_closed = False
+    await trio.sleep(obeyed + 1)
+    here.exchange.silence_seconds = 0
+    here.exchange.trade(100)
+    await wait_all_tasks_blocked()
+    assert here.ids()[-1] == 1
 
 
 async def test_a_mute_socket_is_found_by_silence_polled_and_replaced(autojump_clock: object, bench: Begin) -> None:
