@@ -7,6 +7,7 @@ from functools import partial
 
 from robsonctl.connection import Daemon
 from robsonctl.exits import Exit
+from robsonctl.interrupting import interrupt_once
 from robsonctl.obeying import locating, obey, reported
 from robsonctl.options import build_parser
 
@@ -29,11 +30,13 @@ def _obey(arguments: Sequence[str]) -> int:
         (options.verbs[options.topic] if options.topic else parser).print_help()
         return Exit.OK
     if options.command is not None:
+        interrupt_once()
         return obey(options)
     if sys.stdin is None or sys.stdin.isatty():
         return _converse(parser, options)
     from robsonctl.pipe import pipe
 
+    interrupt_once()
     with Daemon(locating(options), options.timeout) as daemon:
         return pipe(daemon)
 

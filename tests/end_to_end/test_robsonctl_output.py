@@ -110,7 +110,10 @@ def screen(running: Daemon, columns: int, *arguments: str) -> str:
                     break
                 seen += chunk
                 if seen.count(b"\x1b[H") > 2:
-                    showing.send_signal(signal.SIGINT)
+                    # Impatiently, as people do: what comes after the first must not turn its end into a death.
+                    for _ in range(5):
+                        showing.send_signal(signal.SIGINT)
+                        select.select([], [], [], 0.002)
         os.close(ours)
     assert showing.returncode in {0, 130}
     return seen.decode().replace("\r\n", "\n")

@@ -1,6 +1,7 @@
 """A daemon whose replies are written before they are asked for, and robsonctl run against it."""
 
 import io
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,14 @@ from robsonctl.connection import Daemon
 from robsonctl.session import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def own_interrupts() -> Iterator[None]:
+    """A command that is run in this process must not keep what Ctrl-C does to the tests."""
+    kept = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, kept)
 
 
 class ScriptedDaemon:

@@ -88,6 +88,12 @@ def test_ctrl_c_while_waiting_for_a_mutation_says_that_its_outcome_is_unknown(
     monkeypatch.setattr(Daemon, "_line", lambda *_: signal.raise_signal(signal.SIGINT))
     assert robsonctl("resume", "--key", "k") == Exit.INTERRUPTED
     assert "the outcome is unknown" in robsonctl.err
+
+
+def test_ctrl_c_while_waiting_for_a_question_says_nothing(
+    robsonctl: Robsonctl, daemon: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Daemon, "_line", lambda *_: signal.raise_signal(signal.SIGINT))
     assert robsonctl("ping") == Exit.INTERRUPTED
     assert robsonctl.err == ""
 

@@ -21,6 +21,7 @@ OURS = {
     "robsonctl.connection",
     "robsonctl.exits",
     "robsonctl.grid",
+    "robsonctl.interrupting",
     "robsonctl.obeying",
     "robsonctl.options",
     "robsonctl.ranges",
