@@ -93,7 +93,7 @@ async def run(
             record.start_degraded(degraded)
         market = FanOut(feed, clock, settings.feed.stale_after_seconds, on_gap=settings.recovery.on_gap)
         venue = held.enter_context(open_venue(settings, opened, market, state=state))
-        executor = Executor(venue.venue, clock)
+        executor = Executor(venue.venue, clock, venue.hand)
         strategies = Registry.load()
         for left in strategies.left_out:
             _log.warning("strategy_left_out", strategy=left.name, origin=left.origin, reason=left.reason)

@@ -14,7 +14,7 @@ from robson.domain.errors import ConfigurationError
 from robson.domain.market import Tick
 from robson.feed.fanout import FanOut
 from robson.feed.opening import OpenedFeed
-from robson.ports import Market, SlippageEstimate, Venue
+from robson.ports import Hand, Market, SlippageEstimate, Venue
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
 
@@ -24,7 +24,7 @@ class OpenedVenue:
     """A venue, where the feed has to deliver its ticks for it, and how to ask whether it would take our orders.
 
     `user_events`, where the venue has any, makes a stream of them that tells of orders by client order id. `slippage`
-    tells what a market order would lose now.
+    tells what a market order would lose now. `hand`, where there is a wire, sends an exit without a turn of the loop.
     """
 
     venue: Venue
@@ -32,6 +32,7 @@ class OpenedVenue:
     slippage: SlippageEstimate
     admit: Callable[[], Awaitable[None]] | None = None
     user_events: Callable[[Callable[[str], None]], UserEvents] | None = None
+    hand: Hand | None = None
 
 
 class PaperMarket:
@@ -91,7 +92,7 @@ def _live(settings: Settings, opened: OpenedFeed, market: FanOut) -> OpenedVenue
         return UserStream(url, tokens, hint, connect=open_socket, random=SystemRandom().random)
 
     venue = BinanceVenue(opened.exchange, opened.clock)
-    return OpenedVenue(venue, market, venue, venue.admit, user_events)
+    return OpenedVenue(venue, market, venue, venue.admit, user_events, venue.hand)
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

@@ -14,7 +14,7 @@ from robson.domain.account import Credit, InterestCharge, Liquidation, PairAccou
 from robson.domain.errors import InDoubt, Rejected, Unreachable, VenueError
 from robson.domain.instrument import Instrument
 from robson.domain.values import OrderSide, Role, Side
-from robson.ports import OrderReport, OrderRequest, Venue
+from robson.ports import OrderReport, OrderRequest, Reply, Venue
 from robson.venue.ledger import Change, Pair, PairRules
 from robson.venue.ledger.lending import borrow
 from robson.venue.paper import PaperVenue
@@ -54,10 +54,62 @@ class FaultyVenue:
         self.slow_seconds = 6.0
         self.on_place: Callable[[OrderRequest], None] = lambda _request: None
         self.on_arrival: Callable[[str], None] = self.arrivals.append
+        # What was handed and has no answer yet.
+        self._departed: set[str] = set()
+        self.is_connected = True
+
+    def hand(self, request: OrderRequest) -> Reply | None:
+        """As over a wire with one open connection: what has left goes its way, whatever becomes of the daemon."""
+        if self._departed or not self.has_connection:
+            return None
+        self.on_place(request)
+        request.first_bytes.append(trio.current_time())
+        self._departed.add(request.client_order_id)
+        self.has_departed(request)
+        found: list[OrderReport | Exception] = []
+        come = trio.Event()
+
+        async def carry() -> None:
+            self.has_come(request)
+            try:
+                found.append(await self.place(request))
+            except Unreachable as error:
+                # A byte has left: nobody can be sure.
+                found.append(InDoubt(str(error)))
+            except Exception as error:  # noqa: BLE001  as it is, it is for whoever waits
+                found.append(error)
+            finally:
+                self._departed.discard(request.client_order_id)
+                come.set()
+
+        async def reply() -> OrderReport:
+            await come.wait()
+            if isinstance(found[0], Exception):
+                raise found[0]
+            return found[0]
+
+        trio.lowlevel.spawn_system_task(carry)
+        return reply
+
+    def has_departed(self, request: OrderRequest) -> None:
+        """From now on it is on its way by itself."""
+
+    def has_come(self, request: OrderRequest) -> None:
+        """And now it is there: what becomes of it is `place`'s."""
+
+    @property
+    def has_connection(self) -> bool:
+        """Whether an exit can leave at once."""
+        return self.is_connected and (not self.faults or self.faults[0] != "unreachable")
+
+    def note_place(self, request: OrderRequest) -> None:
+        """Somebody has sent this; once for each."""
+        if request.client_order_id not in self._departed:
+            self.on_place(request)
 
     async def place(self, request: OrderRequest) -> OrderReport:
         self.requests.append(request)
-        self.on_place(request)
+        self.note_place(request)
         fault = self.faults.popleft() if self.faults else ""
         if fault:
             self.taken[fault] += 1

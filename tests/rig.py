@@ -34,6 +34,7 @@ from robson.store.seal import FileSeal
 from robson.venue.account_file import AccountFile
 from robson.venue.paper import PaperVenue
 from robson.venue.settings import PaperSettings
+from tests.faults import FaultyVenue
 
 START = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 NOBODY = Caller(uid=0, pid=0, gid=0)
@@ -156,7 +157,8 @@ class Rig:
             seed=1,
         )
         self.venue = wrap(self.paper)
-        self.executor = Executor(self.venue, self.clock)
+        hand = self.venue.hand if isinstance(self.venue, FaultyVenue) else None
+        self.executor = Executor(self.venue, self.clock, hand)
         recovery = self.journal.recover()
         self.record = Record(
             self.journal, recovery, self.clock, seal or FileSeal(directory, place=directory, boot_id="1")

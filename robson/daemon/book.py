@@ -75,13 +75,13 @@ class OrderBook:
             for known in self._around.record.intents_of(intent.order.position_id)
         )
 
-    def note_handed(self, intent: Intent) -> None:
-        """Note how long the exit of a stop has taken so far."""
+    def note_handed(self, intent: Intent, at: float) -> None:
+        """Note how long the exit of a stop had taken by then (steady, s)."""
         life = self._lives.get(intent.order.position_id)
         if intent.order.role is Role.EXIT and life is not None and life.hit_at is not None:
-            self.tick_to_order.note(self._around.clock.monotonic() - life.hit_at)
+            self.tick_to_order.note(at - life.hit_at)
             life.hit_at = None
-            life.stamps.append(self._around.clock.monotonic())
+            life.stamps.append(at)
 
     def note_first_byte(self, intent: Intent, at: float) -> None:
         """Note the stages of a stop's exit that were timed from the frame on."""

@@ -274,15 +274,14 @@ class Life:
         """The hit that this one's own monitor is to act on now, with the stop as it stood; None without one."""
         if self._hit is None or not self.acts_alone:
             return None
-        hit, self._hit = self._hit, None
-        return self._stimulus_of(hit)
+        hit = self.hit_stimulus()
+        self._hit = None
+        return hit
 
     def hit_stimulus(self) -> StopHit:
-        """The same for whoever decides together; it stays until that has been decided."""
-        assert self._hit is not None
-        return self._stimulus_of(self._hit)
-
-    def _stimulus_of(self, hit: Crossing) -> StopHit:
+        """The same for whoever decides before its monitor is awake; it stays until that has been decided."""
+        hit = self._hit
+        assert hit is not None
         return StopHit(
             price=hit.price,
             trailing_stop=hit.trailing_stop,

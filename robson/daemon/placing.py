@@ -29,8 +29,8 @@ def stamp(stamps: list[float], stimulus: Stimulus | None, clock: Clock) -> None:
 
 def hand_over(executor: Executor, placed: Sequence[Intent], already_sent: Mapping[str, datetime]) -> None:
     """Let the executor begin: with what was written as sent by its first attempt, unless that is past already."""
-    for intent in placed:
-        if intent.status == "sent" and intent.order.client_order_id not in already_sent:
-            executor.promise(intent)
+    fresh = [one for one in placed if one.status == "sent" and one.order.client_order_id not in already_sent]
+    if fresh:
+        executor.promise(fresh)
     if placed:
         executor.wake()

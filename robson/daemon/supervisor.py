@@ -50,6 +50,7 @@ class Supervisor:
         self.charts = Charts(around, self.lives)
         self.ratchets = Ratchets(around, self.lives)
         self.volley = Volley(around)
+        around.market.on_told = self.volley.act
         self.drift = DriftWatch(around, self._repay_strays)
         around.explain = self.drift.explain
         self.book = OrderBook(around, self.lives, self._repay_strays)

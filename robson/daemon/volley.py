@@ -47,6 +47,7 @@ class Volley:
         self._hit: dict[str, Life] = {}
         self._unstirred: list[Life] = []
         self._due = trio.Event()
+        self._has_acted = False
 
     def note(self, life: Life) -> None:
         """A stop was hit: from the second on that nobody has acted on yet, none of their monitors acts alone."""
@@ -59,12 +60,29 @@ class Volley:
                 one.acts_alone = False
             self._due.set()
 
+    def act(self) -> None:
+        """Decide for the only one that a price has hit, in the stretch in which it was seen; never raises.
+
+        Once a turn: whoever is hit by the prices behind it shares a commit, as do several that one price has hit.
+        """
+        if self._has_acted or len(self._hit) != 1:
+            return
+        (life,) = self._hit.values()
+        if not (life.is_hit and life.alive and life.acts_alone):
+            return
+        self._has_acted = True
+        self._due.set()
+        try:
+            life.feel(life.hit_stimulus())
+        except Exception:  # noqa: BLE001  in the next turn it is tried again, and what is wrong stays its own
+            _log.exception("hit_not_acted_on", position_id=life.position.position_id)
+
     async def run(self) -> None:
         """Decide whenever several are due, until cancelled; between two commits the orders of the first go out."""
         try:
             while True:
                 await self._due.wait()
-                self._due = trio.Event()
+                self._due, self._has_acted = trio.Event(), False
                 hit, self._hit = self._hit, {}
                 due = by_risk(hit.values())
                 for first in range(0, len(due), GROUP):

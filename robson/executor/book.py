@@ -25,8 +25,8 @@ class Book(Protocol):
     def keep(self, *intents: Intent) -> bool:
         """Write changed intents durably, in one commit; False when the disk refused."""
 
-    def note_handed(self, intent: Intent) -> None:
-        """The intent is durable as sent and handed to the venue now."""
+    def note_handed(self, intent: Intent, at: float) -> None:
+        """The intent is durable as sent and was handed to the venue (steady, s)."""
 
     def note_first_byte(self, intent: Intent, at: float) -> None:
         """When the first byte of it may have left (steady, s)."""

@@ -4,6 +4,7 @@ Start-up recovery is this same loop: an intent that a crash left `sent` is in do
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 import trio
@@ -13,11 +14,12 @@ from robson.domain.values import ClientOrderId, Role
 from robson.executor import intents
 from robson.executor.answer import MARGIN_CODES, Answer
 from robson.executor.book import Book
+from robson.executor.departures import Departed, Departures, request_of
 from robson.executor.news import News
 from robson.executor.reach import Reach
 from robson.executor.resolution import Outcome, Refused, Resolver
 from robson.executor.turns import Turns
-from robson.ports import Clock, Intent, OrderRequest, Venue
+from robson.ports import Clock, Hand, Intent, Venue
 from robson.pulse import Pulse
 
 # Longer than the venue's own ten seconds, so that its late answer is still heard.
@@ -37,7 +39,8 @@ _log = structlog.get_logger("robson.executor")
 class Executor:
     """Carries out intents side by side; entries on one pair go out one after the other."""
 
-    def __init__(self, venue: Venue, clock: Clock) -> None:
+    def __init__(self, venue: Venue, clock: Clock, hand: Hand | None = None) -> None:
+        """`hand`, where the venue has it, sends exits without a turn of the loop."""
         self._venue = venue
         self._clock = clock
         self.reach = Reach()
@@ -47,8 +50,8 @@ class Executor:
         self._wake = trio.Event()
         self._idle = trio.Event()
         self._in_hand: set[ClientOrderId] = set()
-        # Exits that this run wrote as sent with their decision and that wait for their first attempt.
-        self._promised: set[ClientOrderId] = set()
+        self._departures = Departures(hand, clock)
+        self._book: Book | None = None
         # Exits that are marked sent, together with others, before their own task has begun.
         self._marked: dict[ClientOrderId, Intent] = {}
         self._turns = Turns()
@@ -62,9 +65,14 @@ class Executor:
         """Whether the venue answered the last time it was asked."""
         return bool(self.reach)
 
-    def promise(self, intent: Intent) -> None:
-        """Say that an intent was written as sent by this run and waits for its first attempt; `wake` follows."""
-        self._promised.add(intent.order.client_order_id)
+    def promise(self, sent: Sequence[Intent]) -> None:
+        """Say that intents were written as sent by this run and wait for their first attempt; `wake` follows.
+
+        They leave now, where the venue can do that.
+        """
+        self._departures.promise(sent)
+        if self._book is not None:
+            self._departures.send(sent, self._book.note_handed)
 
     def wake(self) -> None:
         """Say that there are new intents."""
@@ -76,12 +84,13 @@ class Executor:
 
     async def wait_idle(self) -> None:
         """Return once nothing is in hand, nor promised to be."""
-        while self._in_hand or self._promised:
+        while self._in_hand or self._departures.promised:
             self._idle = trio.Event()
             await self._idle.wait()
 
     async def run(self, book: Book) -> None:
         """Work until cancelled; what a cancellation interrupts after its first byte stays `sent` in the journal."""
+        self._book = book
         async with trio.open_nursery() as nursery:
             with self.pulse.running():
                 await self._take_intents(book, nursery)
@@ -104,7 +113,8 @@ class Executor:
 
     def _mark_together(self, book: Book, new: list[Intent]) -> set[ClientOrderId]:
         """Mark the first exits sent in one commit, and let them go out in their order; one alone marks itself."""
-        exits = [one for one in new if self._is_new_exit(one)][:GROUP]
+        group = [one for one in new if self._is_new_exit(one)][:GROUP]
+        exits = [one for one in group if one.order.client_order_id not in self._departures]
         if len(exits) > 1:
             now_ms = self._venue.timestamp_ms()
             marked = [
@@ -115,12 +125,12 @@ class Executor:
                 book.keep(*anew)  # an exit that is not durable is sent all the same
             self._marked.update((intent.order.client_order_id, intent) for intent in marked)
             self._turns.line_up(intent.order.client_order_id for intent in marked)
-        return {intent.order.client_order_id for intent in exits}
+        return {intent.order.client_order_id for intent in group}
 
     def _is_new_exit(self, intent: Intent) -> bool:
-        """Whether it is an exit of which nothing has left."""
-        is_promised = intent.order.client_order_id in self._promised
-        return intent.order.role is Role.EXIT and (intent.status == "pending" or is_promised)
+        """Whether it is an exit that nobody looks after yet."""
+        is_new = intent.status == "pending" or intent.order.client_order_id in self._departures.promised
+        return intent.order.role is Role.EXIT and is_new
 
     async def handed_over(self) -> None:
         """Return once the exits that are due together are with the venue, whatever it answers."""
@@ -145,7 +155,7 @@ class Executor:
             self._in_hand.discard(intent.order.client_order_id)
             del self.unsent[intent.order.client_order_id]
             self._marked.pop(intent.order.client_order_id, None)
-            self._promised.discard(intent.order.client_order_id)
+            self._departures.promised.discard(intent.order.client_order_id)
             self._turns.leave(intent.order.client_order_id)
             self._news.forget(intent.order.client_order_id)
             if not self._in_hand:
@@ -173,7 +183,8 @@ class Executor:
         await trio.sleep(pause)
 
     async def _execute(self, book: Book, intent: Intent) -> tuple[Intent, Outcome]:
-        is_unsent = self._take_unsent(intent)
+        order_id, is_entry = intent.order.client_order_id, _is_entry(intent)
+        is_unsent, departed = self._departures.take(order_id)
         if intent.status != "pending" and not is_unsent:
             doubtful = intents.mark_in_doubt(intent, intent.detail or "found sent after a restart")
             book.keep(doubtful)
@@ -183,18 +194,20 @@ class Executor:
             never = intents.reason_not_to_send(intent, now=self._clock.now(), epoch=book.epoch, latched=book.latched)
             if never is not None:
                 return intent, Refused(stage="stale", code=never[0], message=never[1])
-            order_id, is_entry, now_ms = intent.order.client_order_id, _is_entry(intent), self._venue.timestamp_ms()
-            # Written as sent with the decision it needs no other word, unless it has grown old since.
-            known = self._marked.pop(order_id, intent if is_unsent and intents.is_young(intent, now_ms) else None)
-            sent = known or intents.mark_sent_anew(intent, now_ms)
-            is_unsent = False
-            if known is None and not book.keep(sent) and is_entry:
-                return intent, Refused(
-                    stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
-                )
-            book.note_handed(sent)
+            sent = intent
+            if departed is None:
+                now_ms = self._venue.timestamp_ms()
+                # Written as sent with the decision it needs no other word, unless it has grown old since.
+                known = self._marked.pop(order_id, intent if is_unsent and intents.is_young(intent, now_ms) else None)
+                sent = known or intents.mark_sent_anew(intent, now_ms)
+                if known is None and not book.keep(sent) and is_entry:
+                    return intent, Refused(
+                        stage="stale", code="journal_unwritable", message="the entry was not sent: it was not durable"
+                    )
+                book.note_handed(sent, self._clock.monotonic())
+            gone, departed, is_unsent = departed, None, False
             try:
-                return await self._place(book, sent)
+                return await self._place(book, sent, gone)
             except Unreachable as error:
                 self.reach.placed = False
                 if is_entry:
@@ -210,21 +223,15 @@ class Executor:
             level("exit_not_sent", symbol=intent.order.symbol, failures=failures, pause_seconds=pause)
             await trio.sleep(pause)
 
-    def _take_unsent(self, intent: Intent) -> bool:
-        """Whether it was promised to be sent by this run, and nothing of it has left; asked once."""
-        is_unsent = intent.order.client_order_id in self._promised
-        self._promised.discard(intent.order.client_order_id)
-        return is_unsent
-
-    async def _place(self, book: Book, sent: Intent) -> tuple[Intent, Outcome]:
-        """Send the order once and find out what became of it.
+    async def _place(self, book: Book, sent: Intent, departed: Departed | None) -> tuple[Intent, Outcome]:
+        """Send the order once, unless it has departed already, and find out what became of it.
 
         Raises Unreachable or RateLimited when it surely was not executed and may be sent again.
         """
         is_exit = sent.order.role is Role.EXIT
         answer = Answer()
         async with trio.open_nursery() as race:
-            race.start_soon(self._request, book, sent, answer, race.cancel_scope)
+            race.start_soon(self._request, book, sent, departed, answer, race.cancel_scope)
             race.start_soon(self._heed_news, sent, answer, race.cancel_scope)
             patience = EXIT_DOUBT_SECONDS if is_exit else REPLY_TIMEOUT_SECONDS
             with trio.move_on_after(patience):
@@ -255,25 +262,18 @@ class Executor:
             self.reach.placed = True
             race.cancel()
 
-    async def _request(self, book: Book, sent: Intent, answer: Answer, race: trio.CancelScope) -> None:
+    async def _request(
+        self, book: Book, sent: Intent, departed: Departed | None, answer: Answer, race: trio.CancelScope
+    ) -> None:
         """Wait for the venue's own answer; anything definite ends the race."""
         order = sent.order
-        assert sent.timestamp_ms is not None
-        assert sent.receive_window_ms is not None
-        request = OrderRequest(
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            role=order.role,
-            order_side=order.order_side,
-            quantity=order.quantity,
-            timestamp_ms=sent.timestamp_ms,
-            receive_window_ms=sent.receive_window_ms,
-        )
+        request = departed.request if departed is not None else request_of(sent)
         refusal: VenueError | None = None
         try:
-            await self._turns.mine(order.client_order_id)
+            if departed is None:
+                await self._turns.mine(order.client_order_id)
             with trio.fail_after(REPLY_TIMEOUT_SECONDS):
-                answer.report = await self._venue.place(request)
+                answer.report = await (departed.reply() if departed is not None else self._venue.place(request))
         except (InDoubt, trio.TooSlowError) as error:
             answer.doubt(str(error) or f"no answer within {REPLY_TIMEOUT_SECONDS:g} s")
             return

@@ -51,9 +51,10 @@ class FanOut:
         self._locks: dict[str, trio.Lock] = {}
         # How often each symbol's ticks were late or lost, since the start of this run.
         self.interruptions: Counter[str] = Counter()
-        self._has_moved = trio.Event()
-        self._freshness_changed = trio.Event()
+        self._has_moved, self._freshness_changed = trio.Event(), trio.Event()
         self._backfill = Backfill(feed, self._caught_up, forgiving=on_gap == "forgive")
+        # Called once all whom a price has hit have been told; it must not raise.
+        self.on_told: Callable[[], None] = lambda: None
 
     # What the feed calls.
 
@@ -88,8 +89,7 @@ class FanOut:
 
     def interrupted(self, symbol: str, reason: str) -> None:
         """Ticks of the symbol are late or lost until the next one: candles with a hole in them are not believed."""
-        quote = self._quotes.get(symbol)
-        if quote is not None:
+        if (quote := self._quotes.get(symbol)) is not None:
             quote.interrupt(reason)
             self.interruptions[symbol] += 1
 
@@ -183,8 +183,7 @@ class FanOut:
 
     def trade_id_before(self, symbol: str, at: datetime) -> int | None:
         """The id of the last kept tick that came in before `at` (the run's wall clock), None where there was none."""
-        quote = self._quotes.get(symbol)
-        before = quote.last_before(self._moment(at)) if quote is not None else None
+        before = quote.last_before(self._moment(at)) if (quote := self._quotes.get(symbol)) is not None else None
         return before.trade_id if before is not None else None
 
     def _moment(self, at: datetime) -> float:
@@ -208,8 +207,8 @@ class FanOut:
 
     def states(self) -> dict[str, FeedState]:
         """Every subscribed symbol's freshness."""
-        now = self._clock.monotonic()
-        return {symbol: quote.state(now, self._stale_after) for symbol, quote in self._quotes.items()}
+        now, stale_after = self._clock.monotonic(), self._stale_after
+        return {symbol: quote.state(now, stale_after) for symbol, quote in self._quotes.items()}
 
     def strip(self, symbol: str) -> PriceStrip:
         """The newest prices of a subscribed symbol, in short."""
@@ -271,6 +270,8 @@ class FanOut:
                 attachment.detach()
                 attachment.on_hit(Crossing.of(tick, attachment.watch))
                 woke = True
+        if woke:
+            self.on_told()
         return woke
 
     def _detach(self, attachment: Attachment) -> None:

@@ -6,7 +6,7 @@ from robson.ports.feed import Market, MarketFeed
 from robson.ports.journal import Commit, Fill, Intent, Journal, PairRecord, Recovery
 from robson.ports.seal import Seal
 from robson.ports.slippage import Slippage, SlippageEstimate
-from robson.ports.venue import OrderReport, OrderRequest, Venue
+from robson.ports.venue import Hand, OrderReport, OrderRequest, Reply, Venue
 
 __all__ = [
     "Clock",
@@ -14,6 +14,7 @@ __all__ = [
     "DetectedSignal",
     "Detector",
     "Fill",
+    "Hand",
     "Intent",
     "Journal",
     "Market",
@@ -24,6 +25,7 @@ __all__ = [
     "PairRecord",
     "Parameter",
     "Recovery",
+    "Reply",
     "Seal",
     "Slippage",
     "SlippageEstimate",

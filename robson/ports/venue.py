@@ -1,6 +1,6 @@
 """What the daemon asks of an exchange with isolated margin."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
@@ -50,6 +50,13 @@ class OrderReport(Value):
     def is_final(self) -> bool:
         """Whether nothing more can execute; an unknown status is never final."""
         return self.status in {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
+
+
+Reply = Callable[[], Awaitable[OrderReport]]
+"""Waits for the answer to an order that has left already; to be called once, raises as `Venue.place`."""
+
+Hand = Callable[[OrderRequest], Reply | None]
+"""Sends an exit at once, before any other task has its turn. None where that is not possible now: nothing has left."""
 
 
 class Venue(Protocol):

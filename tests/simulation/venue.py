@@ -69,10 +69,21 @@ class RoughVenue(FaultyVenue):
         with self._on_its_way(request):
             return await self._travel(request)
 
+    def has_departed(self, request: OrderRequest) -> None:
+        self.under_way[request.client_order_id] += 1
+        self.weather.counts["order: left with its decision"] += 1
+
+    def has_come(self, request: OrderRequest) -> None:
+        self.under_way[request.client_order_id] -= 1
+
+    @property
+    def has_connection(self) -> bool:
+        return super().has_connection and self.weather.left("down") <= 0
+
     async def place(self, request: OrderRequest) -> OrderReport:
         if self._breaks_filters(request) and self.weather.left("down") <= 0:
             self.weather.counts["order: refused by changed filters"] += 1
-            self.on_place(request)
+            self.note_place(request)
             raise Rejected("-1013", "Filter failure: LOT_SIZE")
         if self.weather.left("down") > 0:
             self.faults.appendleft(self.weather.random.choice(("down", "down", "request_lost", "error_before")))

@@ -11,7 +11,7 @@ import trio
 
 from robson.domain.errors import RobsonError
 from robson.feed.binance.frames import Frames, NoWebSocket, Opening
-from robson.feed.binance.kernel import RECEIVE_BYTES, TcpStream, TlsStream
+from robson.streams import RECEIVE_BYTES, TcpStream, TlsStream
 
 CLOSE_SECONDS = 2.0
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)

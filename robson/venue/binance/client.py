@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from robson.venue.binance.endpoints import Endpoint, Security
 from robson.venue.binance.errors import Answer, Kind
 from robson.venue.binance.hiding import MASK, masked, signature_of
 from robson.venue.binance.reading import Malformed, document_of
-from robson.venue.binance.sending import Sending
+from robson.venue.binance.sending import Send, Sending
 from robson.venue.binance.server_clock import ServerClock
 from robson.venue.binance.signing import Parameter, encode, signed
 from robson.venue.binance.traffic import Traffic
@@ -156,6 +156,44 @@ class Client:
         times = [("recvWindow", receive_window_ms), ("timestamp", timestamp_ms)]
         return signed([*parameters, *times], self._credentials.signer)
 
+    def begin(
+        self,
+        endpoint: Endpoint,
+        parameters: list[tuple[str, Parameter]],
+        decode: Callable[[Any], T],
+        *,
+        priority: Priority,
+        timestamp_ms: int,
+        receive_window_ms: int,
+        sent_at: list[float],
+    ) -> Callable[[], Awaitable[T]] | None:
+        """Send one write at once, before any other task has its turn; what is given reads its answer as `call` does.
+
+        None where that is not possible, and then nothing has left: there is no connection ready, or no budget.
+        """
+        assert endpoint.is_write, endpoint
+        if not self._sending.is_warm:
+            return None
+        try:
+            query = self._query(endpoint, parameters, timestamp_ms, receive_window_ms)
+            minute = self._budgets.spend(endpoint, endpoint.weight, priority, self._venue_ms())
+            send = self._sending.begun(endpoint, query, sent_at)
+        except VenueError:
+            # `call` will say it.
+            return None
+
+        async def answered() -> T:
+            try:
+                with self.traffic.ending(endpoint):
+                    answer = await self._concluded(endpoint, query, minute, send, sent_at)
+            except VenueError as error:
+                if getattr(error, "code", "") == errors.OUTSIDE_WINDOW:
+                    await self._mend_clock()
+                raise
+            return _decoded(endpoint, answer, decode)
+
+        return answered
+
     async def _exchange(
         self,
         endpoint: Endpoint,
@@ -166,14 +204,21 @@ class Client:
         connect_ms: int = RECEIVE_WINDOW_MS,
         sent_at: list[float] | None = None,
     ) -> Answer:
-        """One request within its budget; what the answer says of budgets and silence is learnt before it is judged."""
-        kind = Kind.WRITE if endpoint.is_write else Kind.READ
+        """One request within its budget."""
         minute = self._budgets.spend(
             endpoint, endpoint.weight if weight is None else weight, priority, self._venue_ms()
         )
         sent_at = [] if sent_at is None else sent_at
+        send = self._sending.prepared(endpoint, query, min(connect_ms / 1000, CONNECT_SECONDS), sent_at)
+        return await self._concluded(endpoint, query, minute, send, sent_at)
+
+    async def _concluded(
+        self, endpoint: Endpoint, query: bytes, minute: int, send: Send, sent_at: list[float]
+    ) -> Answer:
+        """The answer to a request; what it says of budgets and silence is learnt before it is judged."""
+        kind = Kind.WRITE if endpoint.is_write else Kind.READ
         with self.traffic.timed(endpoint, sent_at):
-            answer = await self._send(endpoint, kind, query, connect_ms / 1000, sent_at)
+            answer = await self._send(kind, query, send, sent_at)
         now_ms = self._venue_ms()
         self._budgets.hear(endpoint, answer.headers, minute, now_ms)
         try:
@@ -200,14 +245,11 @@ class Client:
             self._budgets.stop(refusal, now_ms, orders_only=orders_only)
             _log.error("venue_wants_silence", seconds=refusal.retry_after_seconds, code=refusal.code, text=refusal.text)
 
-    async def _send(
-        self, endpoint: Endpoint, kind: Kind, query: bytes, connect_seconds: float, sent_at: list[float]
-    ) -> Answer:
+    async def _send(self, kind: Kind, query: bytes, send: Send, sent_at: list[float]) -> Answer:
         """Put the bytes on the wire once; raises InDoubt or Unreachable without an answer.
 
         `sent_at` gets the steady time at which the first byte may have left, if it came to that.
         """
-        send = self._sending.prepared(endpoint, query, min(connect_seconds, CONNECT_SECONDS), sent_at)
         deadline = WRITE_DEADLINE_SECONDS if kind is Kind.WRITE else READ_DEADLINE_SECONDS
         answer, failure = None, f"no answer within {deadline:g} s"
         try:

@@ -1,16 +1,18 @@
 """The way of orders to the exchange: HTTP/1.1 over sockets that stay open, one request at a time on each (h11 on Trio).
 
 httpx takes five times as long for the same bytes; reads, which nobody waits for within a millisecond, stay with it.
+On a connection that idles a request leaves at once, before any other task has its turn.
 """
 
 import select
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import h11
 import trio
 
+from robson.streams import TcpStream, TlsStream
 from robson.venue.binance.errors import Answer
 
 # A connection that idles longer than this may be dropped on the way without a word.
@@ -33,6 +35,12 @@ class Request(NamedTuple):
     headers: Headers
     content: bytes = b""
 
+    @property
+    def message(self) -> bytes:
+        """All of it as it goes over the wire: the very bytes that h11 would make of it, at a tenth of the time."""
+        head = b"".join([b"%b: %b\r\n" % header for header in self.headers])
+        return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (self.method.encode(), self.target, head, self.content)
+
 
 class ConnectionLost(Exception):
     """The other side went before its answer was whole, or spoke no HTTP."""
@@ -45,11 +53,12 @@ class ConnectError(Exception):
 class _Connection:
     """One socket and where it stands in the protocol."""
 
-    def __init__(self, stream: trio.abc.Stream, raw: trio.socket.SocketType) -> None:
+    def __init__(self, stream: TcpStream | TlsStream, raw: trio.socket.SocketType) -> None:
         self.stream = stream
         self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MOST)
         self.idle_since = 0.0
         self._raw = raw
+        self._unnoted: Request | None = None
 
     def is_usable(self, now: float) -> bool:
         """Whether it may carry another request: not idle for too long, and nothing, no end either, has come unasked."""
@@ -59,19 +68,29 @@ class _Connection:
         """Let the socket go without a word."""
         self._raw.close()
 
-    async def exchange(self, request: Request, on_first_byte: Callable[[], None]) -> Answer:
-        """Send a request in one piece and read its answer."""
-        message = b"".join(
-            self.protocol.send(event) or b""
-            for event in (
-                h11.Request(method=request.method, target=request.target, headers=list(request.headers)),
-                h11.Data(data=request.content),
-                h11.EndOfMessage(),
-            )
-        )
+    def send(self, request: Request, on_first_byte: Callable[[], None]) -> None:
+        """Send a request in one piece, as far as the kernel takes it at once."""
+        message = request.message
+        self._unnoted = request
         on_first_byte()
-        await self.stream.send_all(message)
+        self.stream.send_now(message)
+
+    async def answer(self) -> Answer:
+        """Send what has not left yet, and read the answer."""
+        await self.stream.send_rest()
+        self._note_sent()
         return await self._answer()
+
+    def _note_sent(self) -> None:
+        """Let the protocol know what has left: its checks and its state take longer than all the rest of a request."""
+        request, self._unnoted = self._unnoted, None
+        assert request is not None
+        for event in (
+            h11.Request(method=request.method, target=request.target, headers=list(request.headers)),
+            h11.Data(data=request.content),
+            h11.EndOfMessage(),
+        ):
+            self.protocol.send(event)
 
     async def _answer(self) -> Answer:
         head: h11.Response | None = None
@@ -113,6 +132,8 @@ class OrderLane:
         """With `tls` the server's certificate is checked against its name."""
         self._host, self._port, self._tls = host, port, tls
         self._idle: list[_Connection] = []
+        # What was sent at once and whose answer nobody waits for yet.
+        self._begun: set[_Connection] = set()
         self._free = trio.Semaphore(CONNECTIONS)
 
     async def exchange(self, request: Request, on_first_byte: Callable[[], None], connect_seconds: float) -> Answer:
@@ -123,7 +144,47 @@ class OrderLane:
         """
         connection = await self._take(connect_seconds)
         try:
-            answer = await connection.exchange(request, on_first_byte)
+            connection.send(request, on_first_byte)
+        except BaseException:
+            await self._end(connection)
+            raise
+        return await self._concluded(connection)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether a request could leave at once."""
+        if not self._idle or not self._free.value:
+            return False
+        connection = self._take_idle()
+        if connection is not None:
+            self._idle.append(connection)
+        return connection is not None
+
+    def begin(self, request: Request, on_first_byte: Callable[[], None]) -> Callable[[], Awaitable[Answer]]:
+        """Send a request at once, which `is_warm` must allow; what is given waits for the answer, once, as `exchange`.
+
+        What fails meanwhile is raised there.
+        """
+        self._free.acquire_nowait()
+        connection = self._idle.pop()
+        fault: Exception | None = None
+        try:
+            connection.send(request, on_first_byte)
+        except Exception as error:  # noqa: BLE001  whoever waits for the answer judges it
+            fault = error
+        self._begun.add(connection)
+        return lambda: self._awaited(connection, fault)
+
+    async def _awaited(self, connection: _Connection, fault: Exception | None) -> Answer:
+        self._begun.discard(connection)
+        if fault is not None:
+            await self._end(connection)
+            raise fault
+        return await self._concluded(connection)
+
+    async def _concluded(self, connection: _Connection) -> Answer:
+        try:
+            answer = await connection.answer()
         except BaseException:
             await self._end(connection)
             raise
@@ -136,9 +197,10 @@ class OrderLane:
         return answer
 
     async def aclose(self) -> None:
-        """Close what is open."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close what is open and what nobody waits for any more."""
+        for connections in (self._idle, self._begun):
+            while connections:
+                connections.pop().close()
         await trio.lowlevel.checkpoint()
 
     def _take_idle(self) -> _Connection | None:
@@ -170,11 +232,12 @@ class OrderLane:
 
     async def _connect(self) -> _Connection:
         plain = await trio.open_tcp_stream(self._host, self._port)
+        tcp = TcpStream(plain)
         if self._tls is None:
-            return _Connection(plain, plain.socket)
-        stream = trio.SSLStream(plain, self._tls, server_hostname=self._host, https_compatible=True)
+            return _Connection(tcp, plain.socket)
+        stream = TlsStream(tcp, self._tls, self._host)
         try:
-            await stream.do_handshake()
+            await stream.shake_hands()
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise

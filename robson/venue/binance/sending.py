@@ -72,17 +72,30 @@ class Sending:
             return self._by_lane(self._lane, endpoint, query, connect_seconds, sent_at)
         return self._by_httpx(endpoint, query, connect_seconds, sent_at)
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether a write could leave at once."""
+        return self._lane is not None and self._lane.is_warm
+
+    def begun(self, endpoint: Endpoint, query: bytes, sent_at: list[float]) -> Send:
+        """Send a write at once, which `is_warm` must allow, once; what is given waits for its answer, or its fault."""
+        assert self._lane is not None
+        return self._lane.begin(self._order(endpoint, query), lambda: sent_at.append(self._clock.monotonic()))
+
     def _by_lane(
         self, lane: OrderLane, endpoint: Endpoint, query: bytes, connect_seconds: float, sent_at: list[float]
     ) -> Send:
+        request = self._order(endpoint, query)
+        # Not a partial, which shows its arguments, the key among them.
+        return lambda: lane.exchange(request, lambda: sent_at.append(self._clock.monotonic()), connect_seconds)
+
+    def _order(self, endpoint: Endpoint, query: bytes) -> Request:
         headers: tuple[tuple[bytes, bytes], ...] = self._lane_headers
         if endpoint.security is not Security.NONE:
             headers = (*headers, *self._key_header())
         if endpoint.is_write:
             headers = (*headers, _FORM, (b"Content-Length", str(len(query)).encode()))
-        request = Request(endpoint.method, self._path + endpoint.path.encode(), headers, query)
-        # Not a partial, which shows its arguments, the key among them.
-        return lambda: lane.exchange(request, lambda: sent_at.append(self._clock.monotonic()), connect_seconds)
+        return Request(endpoint.method, self._path + endpoint.path.encode(), headers, query)
 
     def _by_httpx(self, endpoint: Endpoint, query: bytes, connect_seconds: float, sent_at: list[float]) -> Send:
         async def trace(event: str, _: Mapping[str, Any]) -> None:

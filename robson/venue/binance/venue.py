@@ -1,6 +1,6 @@
 """Binance isolated margin as the daemon's venue."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.values import OrderSide, Role, Side
 from robson.ports.clock import Clock
 from robson.ports.slippage import Slippage
-from robson.ports.venue import OrderReport, OrderRequest
+from robson.ports.venue import OrderReport, OrderRequest, Reply
 from robson.venue.binance import codec, depth, endpoints, errors, lending
 from robson.venue.binance.client import Client
 from robson.venue.binance.credit import read_credit
@@ -111,27 +111,28 @@ class BinanceVenue:
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Send a market order once: an entry borrows what it lacks, an exit repays with what it receives."""
-        asked = {
-            "symbol": request.symbol,
-            "side": request.order_side.value.upper(),
-            "type": "MARKET",
-            "isIsolated": "TRUE",
-            "quantity": text_of(request.quantity),
-            "newClientOrderId": request.client_order_id,
-            "newOrderRespType": "FULL",
-            "sideEffectType": _SIDE_EFFECTS[request.role],
-        }
         is_entry = request.role is Role.ENTRY
-        if is_entry:
-            # A market order may expire in part: the loan for the rest goes back with it.
-            asked["autoRepayAtCancel"] = "TRUE"
-        signed_at = {"timestamp": str(request.timestamp_ms)}
+        asked = _asked(request)
         return await self.client.call(
             endpoints.PLACE_ORDER,
             list(asked.items()),
-            lambda document: codec.placed_order(document, asked | signed_at),
+            _placed(request, asked),
             priority=Priority.ENTRY if is_entry else Priority.EXIT,
             weight=endpoints.BORROWING_ORDER_WEIGHT if is_entry else None,
+            timestamp_ms=request.timestamp_ms,
+            receive_window_ms=request.receive_window_ms,
+            sent_at=request.first_bytes,
+        )
+
+    def hand(self, request: OrderRequest) -> Reply | None:
+        """Send an exit at once where that is possible (ports.venue.Hand)."""
+        assert request.role is Role.EXIT, request
+        asked = _asked(request)
+        return self.client.begin(
+            endpoints.PLACE_ORDER,
+            list(asked.items()),
+            _placed(request, asked),
+            priority=Priority.EXIT,
             timestamp_ms=request.timestamp_ms,
             receive_window_ms=request.receive_window_ms,
             sent_at=request.first_bytes,
@@ -275,3 +276,25 @@ class BinanceVenue:
 
 def _taken(document: Any) -> None:
     """Any success will do: what was repaid is read from the account."""
+
+
+def _asked(request: OrderRequest) -> dict[str, str]:
+    asked = {
+        "symbol": request.symbol,
+        "side": request.order_side.value.upper(),
+        "type": "MARKET",
+        "isIsolated": "TRUE",
+        "quantity": text_of(request.quantity),
+        "newClientOrderId": request.client_order_id,
+        "newOrderRespType": "FULL",
+        "sideEffectType": _SIDE_EFFECTS[request.role],
+    }
+    if request.role is Role.ENTRY:
+        # A market order may expire in part: the loan for the rest goes back with it.
+        asked["autoRepayAtCancel"] = "TRUE"
+    return asked
+
+
+def _placed(request: OrderRequest, asked: dict[str, str]) -> Callable[[Any], OrderReport]:
+    signed_at = {"timestamp": str(request.timestamp_ms)}
+    return lambda document: codec.placed_order(document, asked | signed_at)

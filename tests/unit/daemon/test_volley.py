@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import trio
 
-from robson.daemon import panicking, volley
+from robson.daemon import life, panicking, volley
+from robson.domain.stimuli import StopHit
 from robson.domain.values import ClientOrderId, PositionId
 from robson.engine.decide import decide as judge
 from robson.executor import executor
@@ -173,7 +174,7 @@ async def test_without_a_disk_they_leave_all_the_same(tmp_path: Path, autojump_c
     assert rig.folded(world.ids[0]).state_name == "Closed"
 
 
-async def test_positions_hit_one_after_the_other_before_anybody_acts_leave_together(
+async def test_of_positions_hit_one_after_the_other_in_one_turn_all_but_the_first_leave_together(
     tmp_path: Path, autojump_clock: Any
 ) -> None:
     async with Rig(tmp_path, wrap=Noting).running() as rig:
@@ -182,7 +183,7 @@ async def test_positions_hit_one_after_the_other_before_anybody_acts_leave_toget
             rig.tick(price)
         for position_id in world.ids[:3]:
             await rig.until(position_id, "Closed")
-    assert world.decided == [[world.ids[1], world.ids[0], world.ids[2]]]
+    assert world.decided == [[world.ids[0]], [world.ids[1], world.ids[2]]]
 
 
 async def test_a_hundred_that_are_behind_each_other_keep_their_turn(autojump_clock: Any) -> None:
@@ -203,3 +204,25 @@ async def test_a_hundred_that_are_behind_each_other_keep_their_turn(autojump_clo
         await turns.wait_empty()
     assert done == [n for n in range(100) if n != 7]
     await turns.mine(orders[3])
+
+
+async def test_a_fault_of_one_alone_reaches_no_price_and_is_tried_again(
+    tmp_path: Path, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Rig(tmp_path, wrap=Noting).running() as rig:
+        world = await entered(rig, {3: "94500"})
+        tries = []
+
+        def decide(position: Any, stimulus: Any, at: Any) -> Any:
+            if isinstance(stimulus, StopHit):
+                tries.append(position.position_id)
+                if len(tries) == 1:
+                    raise ZeroDivisionError
+            return judge(position, stimulus, at)
+
+        for module in (life, volley):
+            monkeypatch.setattr(module, "decide", decide)
+        assert rig.tick("94500")
+        assert rig.position(world.ids[3]).state_name == "Active"
+        await rig.until(world.ids[3], "Closed")
+    assert tries == [world.ids[3]] * 2

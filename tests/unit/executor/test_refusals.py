@@ -77,6 +77,7 @@ async def test_a_refused_exit_is_tried_until_it_is_taken_and_keeps_silent_meanwh
     tmp_path: Path, autojump_clock: MockClock, refusal: VenueError, waits: float
 ) -> None:
     rig, venue = refusing(tmp_path)
+    venue.is_connected = False
     async with rig.running():
         position_id = await rig.active()
         sent: list[float] = []

@@ -1,6 +1,7 @@
-"""The streams beneath a WebSocket: TCP, and TLS over it, each with as few turns of the loop as there can be.
+"""The streams beneath a protocol: TCP, and TLS over it, each with as few turns of the loop as there can be.
 
-Trio's own do more for a message than it needs: reading in vain before waiting, and one record of TLS at a time.
+Trio's own do more for a message than it needs: reading in vain before waiting, one record of TLS at a time, and no
+sending without a turn of the loop.
 """
 
 import os
@@ -18,6 +19,27 @@ class TcpStream(trio.abc.Stream):
 
     def __init__(self, connection: trio.SocketStream) -> None:
         self._connection = connection
+        self._unsent = b""
+
+    def send_now(self, data: bytes) -> None:
+        """Hand over what the kernel takes at once; `send_rest` sends what it did not. Nobody else may be sending."""
+        assert not self._unsent, "the rest of what was sent before is still here"
+        socket = self._connection.socket
+        if socket.fileno() < 0:
+            raise trio.ClosedResourceError("this connection was closed already")
+        self._unsent = data
+        try:
+            self._unsent = data[os.write(socket.fileno(), data) :]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    async def send_rest(self) -> None:
+        """Send what `send_now` could not."""
+        if self._unsent:
+            await self._connection.send_all(self._unsent)
+            self._unsent = b""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, nothing at the end."""
@@ -76,6 +98,25 @@ class TlsStream(trio.abc.Stream):
                 await self._flush()
                 return
 
+    def send_now(self, data: bytes) -> None:
+        """The same as of the stream beneath, which must be a TcpStream, once hands are shaken."""
+        assert isinstance(self._beneath, TcpStream), self._beneath
+        assert not self._sending.locked(), "somebody else is sending"
+        try:
+            self._tls.write(data)
+        except ssl.SSLError as error:
+            raise trio.BrokenResourceError(f"TLS was broken: {error}") from error
+        self._refuse_half_sent()
+        # Half a record that has left is the end of all others; `send_rest` sends the other half.
+        self._is_broken = True
+        self._beneath.send_now(self._outgoing.read())
+
+    async def send_rest(self) -> None:
+        """Send what `send_now` could not."""
+        assert isinstance(self._beneath, TcpStream), self._beneath
+        await self._beneath.send_rest()
+        self._is_broken = False
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """All that has come, nothing at the end; `max_bytes` bounds what is asked of the stream beneath."""
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -133,11 +174,14 @@ class TlsStream(trio.abc.Stream):
 
     async def _flush(self) -> None:
         async with self._sending:
-            if self._is_broken:
-                raise trio.BrokenResourceError("a part of what was sent did not leave")
+            self._refuse_half_sent()
             some = self._outgoing.read()
             if some:
                 # Half a record that has left is the end of all others.
                 self._is_broken = True
                 await self._beneath.send_all(some)
                 self._is_broken = False
+
+    def _refuse_half_sent(self) -> None:
+        if self._is_broken:
+            raise trio.BrokenResourceError("a part of what was sent did not leave")

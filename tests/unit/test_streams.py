@@ -1,6 +1,8 @@
 """TLS over a stream that stops, breaks or ends; what goes well is in the contract of sockets."""
 
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MemorySendStream, memory_stream_pair
 
-from robson.feed.binance.kernel import TlsStream
+from robson.streams import TcpStream, TlsStream
 from tests.contract.test_socket import certificate
 
 __all__ = ["certificate"]
@@ -78,3 +80,72 @@ async def test_a_host_that_the_certificate_does_not_name_is_refused(certificate:
         with pytest.raises(ssl.SSLCertVerificationError):
             await TlsStream(ours, trusting, "exchange.test").shake_hands()
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def over_tcp(certificate: Path) -> AsyncIterator[tuple[TlsStream, trio.SSLStream[trio.SocketStream]]]:
+    """Both ends over a socket, hands shaken."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    (listener,) = await trio.open_tcp_listeners(0, host=HOST)
+    ours = await trio.open_tcp_stream(HOST, listener.socket.getsockname()[1])
+    peer = trio.SSLStream(await listener.accept(), server, server_side=True)
+    stream = TlsStream(TcpStream(ours), ssl.create_default_context(cafile=str(certificate)), HOST)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(peer.do_handshake)
+        nursery.start_soon(stream.shake_hands)
+    try:
+        yield stream, peer
+    finally:
+        for one in (stream, peer):
+            await trio.aclose_forcefully(one)
+        await listener.aclose()
+
+
+async def test_what_is_sent_at_once_has_left_without_a_turn(certificate: Path) -> None:
+    async with over_tcp(certificate) as (stream, peer):
+        stream.send_now(b"now")
+        assert await peer.receive_some() == b"now"
+        await stream.send_rest()
+        await stream.send_all(b"then")
+        assert await peer.receive_some() == b"then"
+
+
+async def test_the_rest_is_sent_later_and_nothing_in_between(certificate: Path) -> None:
+    async with over_tcp(certificate) as (stream, peer):
+        much = b"x" * 20_000_000
+        stream.send_now(much)
+        with pytest.raises(trio.BrokenResourceError, match="did not leave"):
+            await stream.send_all(b"between")
+        heard = bytearray()
+
+        async def hear() -> None:
+            while len(heard) < len(much):
+                heard.extend(await peer.receive_some())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hear)
+            await stream.send_rest()
+        assert heard == much
+
+
+async def test_a_rest_that_was_given_up_is_the_end(certificate: Path) -> None:
+    async with over_tcp(certificate) as (stream, _):
+        stream.send_now(b"x" * 20_000_000)
+        with trio.move_on_after(0):
+            await stream.send_rest()
+        with pytest.raises(trio.BrokenResourceError, match="did not leave"):
+            stream.send_now(b"more")
+
+
+async def test_nothing_is_sent_at_once_over_what_is_closed_or_broken(certificate: Path) -> None:
+    async with over_tcp(certificate) as (stream, peer):
+        peer.transport_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await trio.aclose_forcefully(peer)
+        await trio.lowlevel.wait_readable(stream._beneath._connection.socket)  # type: ignore[attr-defined]
+        with pytest.raises(trio.BrokenResourceError):
+            stream.send_now(b"late")
+    async with over_tcp(certificate) as (stream, _):
+        await trio.aclose_forcefully(stream)
+        with pytest.raises(trio.ClosedResourceError):
+            stream.send_now(b"late")
