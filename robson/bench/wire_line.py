@@ -65,14 +65,20 @@ def until(is_true: Callable[[], bool]) -> None:
         pause(0.02)
 
 
-def line(process: subprocess.Popen[str]) -> str:
+def has_line(process: subprocess.Popen[bytes], seconds: float = 0) -> bool:
+    """Whether a process has printed something that was not read, or does so in that time."""
+    assert process.stdout is not None
+    return bool(select.select([process.stdout], [], [], seconds)[0])
+
+
+def line(process: subprocess.Popen[bytes]) -> str:
     """The next line that a process prints."""
     assert process.stdout is not None
-    assert select.select([process.stdout], [], [], PATIENCE_SECONDS)[0], f"{process.args!r} said nothing"
-    return process.stdout.readline().strip()
+    assert has_line(process, PATIENCE_SECONDS), f"{process.args!r} said nothing"
+    return process.stdout.readline().decode().strip()
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Let a process end, and see to it."""
     process.terminate()
     try:

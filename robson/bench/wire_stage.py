@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import select
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 from robson.bench.certificate import trusted_certificate
 from robson.bench.setting import Setting
-from robson.bench.wire_line import PATIENCE_SECONDS, Told, end, line, pause, quiet, until
+from robson.bench.wire_line import PATIENCE_SECONDS, Told, end, has_line, line, pause, quiet, until
 
 OUTSIDE = "outside"
 PAIR, BARE_PAIR = "BTCUSDT", "ETHUSDT"
@@ -66,13 +65,14 @@ class Stage:
         assert line(bare) == "ready"
         self._stops: dict[str, Decimal] = {}
 
-    def _start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         (self._place / name).mkdir(exist_ok=True)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROBSON_", "STATE_", "RUNTIME_"))}
         environment |= {"ROBSON_LOG_LEVEL": "info", "ROBSON_CONTROL_REQUESTS_PER_SECOND": "1000000"}
         with (self._place / f"{name}.log").open("wb") as log:
+            # Without a buffer here: whoever looks whether a line waits would not see what a buffer holds.
             process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                [sys.executable, *arguments], bufsize=0, stdout=subprocess.PIPE, stderr=log, env=environment
             )
         self._stack.callback(end, process)
         self._working.append(process.pid)
@@ -189,8 +189,7 @@ class Stage:
         return (order_at - price_at) / 1000
 
     def _forget_orders(self) -> None:
-        assert self._front.stdout is not None
-        while select.select([self._front.stdout], [], [], 0)[0]:
+        while has_line(self._front):
             line(self._front)
 
 
