@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 PATIENCE_SECONDS = 60.0
 # How much of a processor those who are quiet may still use, in two looks in a row; and after how long it is enough.
@@ -63,6 +63,14 @@ def until(is_true: Callable[[], bool]) -> None:
     while not is_true():
         assert time.monotonic() < deadline
         pause(0.02)
+
+
+def start(command: Sequence[str], log: BinaryIO | None, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process whose lines `line` reads, its errors in the log.
+
+    Nothing is read ahead: whoever looks whether a line waits would not see what a buffer holds.
+    """
+    return subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=log, env=environment)
 
 
 def has_line(process: subprocess.Popen[bytes], seconds: float = 0) -> bool:

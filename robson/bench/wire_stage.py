@@ -14,7 +14,7 @@ from typing import Any
 
 from robson.bench.certificate import trusted_certificate
 from robson.bench.setting import Setting
-from robson.bench.wire_line import PATIENCE_SECONDS, Told, end, has_line, line, pause, quiet, until
+from robson.bench.wire_line import PATIENCE_SECONDS, Told, end, has_line, line, pause, quiet, start, until
 
 OUTSIDE = "outside"
 PAIR, BARE_PAIR = "BTCUSDT", "ETHUSDT"
@@ -70,10 +70,7 @@ class Stage:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("ROBSON_", "STATE_", "RUNTIME_"))}
         environment |= {"ROBSON_LOG_LEVEL": "info", "ROBSON_CONTROL_REQUESTS_PER_SECOND": "1000000"}
         with (self._place / f"{name}.log").open("wb") as log:
-            # Without a buffer here: whoever looks whether a line waits would not see what a buffer holds.
-            process = subprocess.Popen(
-                [sys.executable, *arguments], bufsize=0, stdout=subprocess.PIPE, stderr=log, env=environment
-            )
+            process = start([sys.executable, *arguments], log, environment)
         self._stack.callback(end, process)
         self._working.append(process.pid)
         return process

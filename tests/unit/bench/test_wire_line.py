@@ -1,5 +1,6 @@
 """What the tick to wire is measured with: lines of processes, and when a process is quiet."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,14 +9,12 @@ from contextlib import contextmanager
 import pytest
 
 from robson.bench import wire_line
-from robson.bench.wire_line import has_line, line, quiet
+from robson.bench.wire_line import has_line, line, quiet, start
 
 
 @contextmanager
 def running(code: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", code], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    with start([sys.executable, "-c", code], None, os.environ) as process:
         try:
             yield process
         finally:
@@ -23,7 +22,7 @@ def running(code: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_lines_that_came_together_are_seen_one_by_one() -> None:
-    with running("import sys; print('one\\ntwo\\nthree', flush=True); sys.stdin.read()") as process:
+    with running("import time; print('one\\ntwo\\nthree', flush=True); time.sleep(600)") as process:
         assert line(process) == "one"
         assert has_line(process)
         assert [line(process), line(process)] == ["two", "three"]
@@ -36,7 +35,7 @@ def test_who_works_is_not_quiet_and_who_waits_is(monkeypatch: pytest.MonkeyPatch
         assert line(busy) == "ready"
         monkeypatch.setattr(wire_line, "QUIET_SHARE", 0)
         assert not quiet([busy.pid])
-    with running("import sys; print('ready', flush=True); sys.stdin.read()") as waiting:
+    with running("import time; print('ready', flush=True); time.sleep(600)") as waiting:
         assert line(waiting) == "ready"
         monkeypatch.setattr(wire_line, "LOOKS_MOST", 600)
         assert quiet([waiting.pid])
