@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 PATIENCE_SECONDS = 60.0
-# How much of a processor those who are quiet may still use, in two looks in a row; and after how long it is enough.
-QUIET_SHARE, LOOK_SECONDS, LOOKS, LOOKS_MOST = 0.08, 0.05, 2, 60
+# How much of a processor each of those who are quiet may still use, in so many looks in a row; and how many are enough.
+# Who waits for a slow disk again and again uses little, too: a few syncs go into one look.
+QUIET_SHARE, LOOK_SECONDS, LOOKS, LOOKS_MOST = 0.02, 0.1, 2, 40
 
 
 class Told:

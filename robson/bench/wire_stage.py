@@ -109,7 +109,7 @@ class Stage:
         assert reply.status == 200, told  # noqa: PLR2004
 
     def enter(self, count: int) -> None:
-        """Let so many longs come into the market, each with a stop of its own; returns when all is quiet again."""
+        """Let so many longs come into the market, each with a stop of its own."""
         arm = {"cmd": "arm", "symbol": PAIR, "side": "long", "strategy": "signal", "risk_percent": "0.1"}
         armed = [told["position_id"] for told in self._ask_all([arm] * count)]
         until(self._is_fresh)
@@ -125,7 +125,6 @@ class Stage:
             self._told.event("entry_filled")
         positions = self.asking.ask(cmd="status")["positions"]
         self._stops = {one["position_id"]: Decimal(one["trailing_stop"]) for one in positions}
-        self.settle()
 
     def _ask_all(self, requests: Sequence[Mapping[str, object]]) -> Iterator[Any]:
         """The result of each, asked by several traders at once."""
