@@ -48,6 +48,8 @@ def _head(report: Report) -> Iterator[str]:
     if len(machine.cores) == 1:
         yield "ONE PROCESSOR: both sides, the venue and the clock between share it; nobody works while another does"
     yield f"load before {machine.load_before:.1f}, after {machine.load_after:.1f}"
+    if machine.load_before > len(machine.cores) / 2:
+        yield "BUSY: others wanted the processors before it began; medians' ratios may hold, tails do not"
     if machine.quick:
         yield "QUICK: it shows that everything runs; its figures are worth little"
 

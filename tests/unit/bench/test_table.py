@@ -73,6 +73,12 @@ def test_one_processor_and_a_slowed_disk_stand_in_the_head() -> None:
     assert "disk ext4, EACH SYNC MADE 20 ms LONGER: a sync of 4 KiB took 20,186 us" in told
 
 
+def test_a_busy_machine_is_told_of() -> None:
+    assert "BUSY" not in table(report(FAST))
+    assert "BUSY" in table(Report(machine=replace(MACHINE, load_before=1.1), figures=()))
+    assert "BUSY" in table(Report(machine=replace(MACHINE, load_before=0.6, cores=(0,)), figures=()))
+
+
 def test_a_change_counts_only_outside_the_spread_of_both() -> None:
     better = replace(SLOW, ours=(20.0, 21.0, 22.0))
     noisy = replace(FAST, ours=(10.0, 13.0, 14.0))
