@@ -20,10 +20,10 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak rehearsal deploy browser bench bench-peers bench-growth bench-slow flame witnesses storm manuals check packages audit systemd lock clean
+.PHONY: help install demo test soak rehearsal deploy browser bench bench-one-core bench-slow-disk bench-peers bench-growth bench-slow flame witnesses storm manuals check packages audit systemd lock clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv with Robson and its tools, from requirements.lock
 
@@ -56,6 +56,16 @@ browser: $(STAMP) ## the dashboard in a real Chromium, with pictures in build/br
 bench: $(STAMP) ## every figure beside a bare script in the same run, to build/bench.json (15 minutes; ARGS="--compare OLD.json")
 	@mkdir -p build
 	@$(VENV)/bin/robson bench --state-dir build --json build/bench.json $(ARGS)
+
+bench-one-core: $(STAMP) ## the same on the first processor alone, to build/bench-one-core.json (25 minutes)
+	@mkdir -p build
+	@taskset -c 0 $(VENV)/bin/robson bench --state-dir build --json build/bench-one-core.json $(ARGS)
+
+bench-slow-disk: $(STAMP) ## the same with 20 ms more in each sync, to build/bench-slow-disk.json (25 minutes; a C compiler)
+	@mkdir -p build
+	@$(RUN) tests.bench.slow_disk --build build/slow_disk.so
+	@LD_PRELOAD=$(CURDIR)/build/slow_disk.so SLOW_SYNC_MS=20 \
+		$(VENV)/bin/robson bench --state-dir build --json build/bench-slow-disk.json $(ARGS)
 
 bench-peers: $(STAMP) ## robson replay beside NautilusTrader, same trades, same rule, same exits (network the first time; kept in build/)
 	@$(RUN) tests.bench.peers $(ARGS)

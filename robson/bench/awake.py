@@ -1,7 +1,9 @@
 """Keeps the processors from sleeping while something is measured, with loops that only run when nobody else wants to.
 
 An idle virtual processor takes up to a hundred microseconds to wake, which is more than most of what is measured here.
-It is an aid against noise, not a way to run a daemon: each report says whether it was used.
+It is an aid against noise, not a way to run a daemon: each report says whether it was used. Where the kernel shares
+processors out by session (sched_autogroup_enabled) the loops give way to their own session only. Whatever another one
+does then makes what is measured wait for milliseconds, and `nice` does not help: measure on a quiet machine.
 """
 
 import os

@@ -7,6 +7,7 @@ import hmac
 import os
 import socket
 import sqlite3
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -29,19 +30,22 @@ class _Trade(msgspec.Struct):
     a: int
 
 
-def main(port: int, state: Path, credentials: Path, limit: float) -> None:
-    """Send an order for each price at or below `limit`, until the venue goes; prints a line when it is ready."""
+def main(port: int, state: Path, credentials: Path, limit: float, certificate: Path | None = None) -> None:
+    """Send an order for each price at or below `limit`, until the venue goes; prints a line when it is ready.
+
+    With a certificate it speaks TLS, and trusts that one.
+    """
     key = (credentials / "binance-api-key").read_bytes().strip()
     secret = (credentials / "binance-api-secret").read_bytes().strip()
     journal = _journal(state / "bare.db")
-    prices = _connect(port)
+    prices = _connect(port, certificate)
     prices.sendall(
         b"GET /ws/ethusdt@aggTrade HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     received = prices.recv(1 << 16)
     assert received.startswith(b"HTTP/1.1 101"), received
-    orders = _connect(port)
+    orders = _connect(port, certificate)
     decoder = msgspec.json.Decoder(_Trade)
     print("ready", flush=True)
     for frame in _frames(prices, received.partition(b"\r\n\r\n")[2]):
@@ -93,10 +97,12 @@ def _journal(path: Path) -> sqlite3.Connection:
     return journal
 
 
-def _connect(port: int) -> socket.socket:
+def _connect(port: int, certificate: Path | None) -> socket.socket:
     made = socket.create_connection(("127.0.0.1", port))
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return made
+    if certificate is None:
+        return made
+    return ssl.create_default_context(cafile=certificate).wrap_socket(made, server_hostname="127.0.0.1")
 
 
 def _frames(prices: socket.socket, unread: bytes) -> Iterator[bytes]:
@@ -122,4 +128,4 @@ def _length(frame: bytes) -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]), *map(Path, sys.argv[5:]))

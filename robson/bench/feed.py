@@ -5,7 +5,6 @@ this process had the processor, in the kernel too. Every round is also a proof: 
 """
 
 import gc
-import os
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import httpx
 import msgspec
 import trio
 
+from robson.bench.certificate import trusted_certificate
 from robson.bench.feed_sender import FIRST_ID
 from robson.bench.feed_sender import __name__ as sender_module
 from robson.bench.figure import Figure, Target
@@ -48,7 +48,7 @@ def measure(setting: Setting) -> Iterable[Figure]:
             what = f"ingest, CPU a trade at {rate:,}/s, {WATCHES} watches"
             yield Figure(f"feed.at_{rate}", what, "us", ours, bare, target, "bare: trio-websocket + msgspec, no watch")
         yield from _burst(setting, market)
-    with _certificate(setting) as certificate, _market(certificate) as safe, _market() as market:
+    with _trusted(setting) as certificate, _market(certificate) as safe, _market() as market:
         count = setting.size(FAST, FAST // 10)
         ours, bare = setting.in_turn(partial(_cost, _ours, safe, FAST, count), partial(_cost, _bare, safe, FAST, count))
         yield Figure("feed.tls", f"the same over TLS at {FAST:,}/s", "us", ours, bare, None, "bare: over TLS, too")
@@ -264,20 +264,6 @@ async def _bare(url: str, taken: _Taken) -> None:
 
 
 @contextmanager
-def _certificate(setting: Setting) -> Iterator[Path]:
-    """A key and a certificate for this machine in one file, which is trusted meanwhile."""
-    with setting.place("tls") as place:
-        pem = place / "both.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-        subprocess.run([*command, "-keyout", pem, "-out", place / "cert.pem"], check=True, capture_output=True)
-        with pem.open("ab") as file:
-            file.write((place / "cert.pem").read_bytes())
-        before = os.environ.get("SSL_CERT_FILE")
-        os.environ["SSL_CERT_FILE"] = str(place / "cert.pem")
-        try:
-            yield pem
-        finally:
-            del os.environ["SSL_CERT_FILE"]
-            if before is not None:
-                os.environ["SSL_CERT_FILE"] = before
+def _trusted(setting: Setting) -> Iterator[Path]:
+    with setting.place("tls") as place, trusted_certificate(place) as certificate:
+        yield certificate

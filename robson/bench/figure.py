@@ -98,6 +98,8 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disk_sync_us: float
     load_before: float
     load_after: float = 0.0
+    # What each sync was made to take longer, by a library put before the system's (`make bench-slow-disk`).
+    sync_slowed_ms: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -62,6 +62,7 @@ def _measure(name: str, setting: Setting) -> Iterable[Figure]:
 
 
 def _machine(setting: Setting, *, at: datetime, keep_awake: bool) -> Machine:
+    sync_us = _sync_us(setting)
     return Machine(
         at=at.isoformat(timespec="seconds"),
         robson=__version__,
@@ -74,8 +75,9 @@ def _machine(setting: Setting, *, at: datetime, keep_awake: bool) -> Machine:
         rounds=setting.rounds,
         quick=setting.quick,
         disk=_file_system(setting.directory),
-        disk_sync_us=_sync_us(setting),
+        disk_sync_us=sync_us,
         load_before=os.getloadavg()[0],
+        sync_slowed_ms=_slowed_ms(sync_us),
     )
 
 
@@ -101,6 +103,12 @@ def _file_system(directory: Path) -> str:
         if here.is_relative_to(place) and len(place) >= len(best):
             best, kind = place, of_kind
     return kind
+
+
+def _slowed_ms(sync_us: float) -> int:
+    """By the library of `make bench-slow-disk`, which whoever is started from here has loaded, too; if it works."""
+    wanted = int(os.environ.get("SLOW_SYNC_MS", "0")) if os.environ.get("LD_PRELOAD") else 0
+    return wanted if sync_us >= wanted * 1000 else 0
 
 
 def _sync_us(setting: Setting) -> float:

@@ -43,8 +43,13 @@ def _head(report: Report) -> Iterator[str]:
         f"{machine.processor}, processors {', '.join(map(str, machine.cores))}"
         f" {'kept awake' if machine.kept_awake else 'left to sleep'}; {machine.rounds} rounds; {machine.at}"
     )
-    yield f"disk {machine.disk}: a sync of 4 KiB took {machine.disk_sync_us:,.0f} us"
+    slowed = f", EACH SYNC MADE {machine.sync_slowed_ms} ms LONGER" if machine.sync_slowed_ms else ""
+    yield f"disk {machine.disk}{slowed}: a sync of 4 KiB took {machine.disk_sync_us:,.0f} us"
+    if len(machine.cores) == 1:
+        yield "ONE PROCESSOR: both sides, the venue and the clock between share it; nobody works while another does"
     yield f"load before {machine.load_before:.1f}, after {machine.load_after:.1f}"
+    if machine.load_before > len(machine.cores) / 2:
+        yield "BUSY: others wanted the processors before it began; medians' ratios may hold, tails do not"
     if machine.quick:
         yield "QUICK: it shows that everything runs; its figures are worth little"
 

@@ -2,6 +2,7 @@
 
 A daemon in the market on a simulated venue, with every fsync and fdatasync made slower; the loop's lateness is what a
 task that wants to run every 5 ms finds, beside how long each ratchet, commit and upkeep took. Needs a C compiler.
+`--build FILE` only makes the library, for `make bench-slow-disk`.
 """
 
 import json
@@ -82,16 +83,23 @@ async def trail(directory: Path, seconds: float) -> dict[str, list[float]]:
     return {**found, "commit": timed.taken["commit"], "loop late by, arming": late}
 
 
-def main(sync_ms: int, seconds: float) -> int:
-    """Build the slow disk, run the daemon on it and on the plain one, and print both."""
+def build(library: Path) -> bool:
+    """Make what LD_PRELOAD takes; False, with a line of why, without a C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         print("slow_disk: there is no C compiler", file=sys.stderr)
-        return 2
+        return False
+    source = Path(__file__).with_suffix(".c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    return True
+
+
+def main(sync_ms: int, seconds: float) -> int:
+    """Build the slow disk, run the daemon on it and on the plain one, and print both."""
     with tempfile.TemporaryDirectory() as directory:
         library = Path(directory) / "slow_disk.so"
-        source = Path(__file__).with_suffix(".c")
-        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+        if not build(library):
+            return 2
         for ms in (0, sync_ms):
             environment = {**os.environ, "LD_PRELOAD": str(library), "SLOW_SYNC_MS": str(ms)}
             command = [sys.executable, "-m", "tests.bench.slow_disk", "--run", str(seconds)]
@@ -117,5 +125,7 @@ def run(seconds: float) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--run"]:
         run(float(sys.argv[2]))
+    elif sys.argv[1:2] == ["--build"]:
+        sys.exit(0 if build(Path(sys.argv[2])) else 2)
     else:
         sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, float(sys.argv[2]) if len(sys.argv) > 2 else 20.0))

@@ -1,7 +1,9 @@
-"""`robson bench`: every benchmark runs, and bad input is refused in one line."""
+"""`robson bench`: every benchmark runs, from a checkout and as installed, and bad input is refused in one line."""
 
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from robson.bench.figure import Report
 from robson.bench.suite import BENCHMARKS
 
 PATIENCE_SECONDS = 170
+ROOT = Path(__file__).parents[2]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +40,39 @@ def test_a_quick_look_at_each(name: str, tmp_path: Path) -> None:
         assert figure.name.partition(".")[0] == name
         assert all(value >= 0 for value in (*figure.ours, *figure.bare)), figure
         assert figure.what in done.stdout
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a wheel of this checkout holds, and nothing else of it."""
+    built, unpacked = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("unpacked")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "-w", built, ROOT], check=True, timeout=PATIENCE_SECONDS)
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        wheel.extractall(unpacked)
+    return unpacked
+
+
+# Between them they start every kind of process: daemon, venue, front, bare scripts, one-shot commands, modules apart.
+@pytest.mark.parametrize("name", ["tick_to_wire", "feed", "recovery", "start"])
+def test_a_wheel_alone_is_enough(name: str, unpacked: Path, tmp_path: Path) -> None:
+    """Each runs from another working directory, and all of its processes are of what the wheel holds."""
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+    command = [sys.executable, "-P", "-m", "robson", "bench", name, "--quick", "--rounds", "1", "--no-awake"]
+    done = subprocess.run(
+        [*command, "--json", "bench.json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
+    where = [sys.executable, "-P", "-c", "import robson; print(robson.__file__)"]
+    told = subprocess.run(where, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    assert Path(told.stdout).is_relative_to(unpacked)
 
 
 @pytest.mark.parametrize(

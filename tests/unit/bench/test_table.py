@@ -65,6 +65,20 @@ def test_what_was_not_measured_is_said_and_how_it_was_measured() -> None:
     assert "left to sleep" in table(quick)
 
 
+def test_one_processor_and_a_slowed_disk_stand_in_the_head() -> None:
+    assert "ONE PROCESSOR" not in table(report(FAST))
+    assert "LONGER" not in table(report(FAST))
+    told = table(Report(machine=replace(MACHINE, cores=(0,), sync_slowed_ms=20, disk_sync_us=20_186), figures=()))
+    assert "ONE PROCESSOR" in told
+    assert "disk ext4, EACH SYNC MADE 20 ms LONGER: a sync of 4 KiB took 20,186 us" in told
+
+
+def test_a_busy_machine_is_told_of() -> None:
+    assert "BUSY" not in table(report(FAST))
+    assert "BUSY" in table(Report(machine=replace(MACHINE, load_before=1.1), figures=()))
+    assert "BUSY" in table(Report(machine=replace(MACHINE, load_before=0.6, cores=(0,)), figures=()))
+
+
 def test_a_change_counts_only_outside_the_spread_of_both() -> None:
     better = replace(SLOW, ours=(20.0, 21.0, 22.0))
     noisy = replace(FAST, ours=(10.0, 13.0, 14.0))
