@@ -49,6 +49,10 @@ UPSERT_POSITION = (
 )
 _SELECT_UNPROTECTED = "SELECT unprotected_seconds FROM positions WHERE position_id = ?"
 _UPDATE_UNPROTECTED = "UPDATE positions SET unprotected_seconds = ? WHERE position_id = ?"
+# An exit that begins, or tries anew, touches nothing else.
+UPDATE_STATE = (
+    "UPDATE positions SET state = ?, exit_price = ?, exit_reason = ?, detail = ?, last_seq = ? WHERE position_id = ?"
+)
 # A ratchet touches nothing else.
 UPDATE_TRAIL = "UPDATE positions SET trailing_stop = ?, extreme = ?, last_seq = ? WHERE position_id = ?"
 
@@ -90,6 +94,21 @@ def position_row(position: Position, last_seq: int) -> Row:
     )
 
 
+def state_row(before: Position, after: Position, last_seq: int) -> Row | None:
+    """The parameters of UPDATE_STATE; None where more of the row has changed. `before` is what the row shows."""
+    if (
+        isinstance(after.state, Closed)
+        or after.entry is not before.entry
+        or after.signal is not before.signal
+        or after.trail is not before.trail
+        or _fees_out(after) != _fees_out(before)
+    ):
+        return None
+    progress = after.exit
+    exit_price = _money(progress.average if progress else None)
+    return after.state_name, exit_price, _exit_reason(after), _detail(after), last_seq, after.position_id
+
+
 def trail_row(position: Position, last_seq: int) -> Row:
     """The parameters of UPDATE_TRAIL."""
     assert position.trail is not None, position.position_id
@@ -108,6 +127,11 @@ def unprotected_seconds(connection: sqlite3.Connection, position_id: str) -> Dec
     """The unprotected time of a position (s), 0 of an unknown one."""
     row = connection.execute(_SELECT_UNPROTECTED, (position_id,)).fetchone()
     return Decimal(row[0]) if row else Decimal(0)
+
+
+def _fees_out(position: Position) -> dict[str, Decimal]:
+    progress = position.exit
+    return progress.fees_by_asset if progress is not None else position.reduction.fees_by_asset
 
 
 def _money(amount: Decimal | None) -> str | None:
