@@ -55,10 +55,10 @@ class _Pair:
             found = fill_journal(place / f"{name}.db", (active(number, positions) for number in range(positions)))
         self._flushed, rest = found[:FLUSH], found[FLUSH:]
         self._before = {position.position_id: position for position in rest}
-        self._for_ours, self._for_bare = iter(rest), iter(rest)
         self.journal: SqliteJournal = open_journal(place / "ours.db")
         self.journal.make_room()
-        self.journal.recover()
+        # The daemon decides on what it has recovered.
+        self._for_ours, self._for_bare = iter(self.journal.recover().positions[FLUSH:]), iter(rest)
         self._seq = 4 * positions
         self.plain = sqlite3.connect(place / "bare.db", isolation_level=None)
         for pragma in (

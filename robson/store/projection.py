@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from robson.domain.codec import to_wire
-from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, Position
+from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, ExitProgress, Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import plain
 from robson.store.rows import Row, json_text, time_text
@@ -95,18 +95,24 @@ def position_row(position: Position, last_seq: int) -> Row:
 
 
 def state_row(before: Position, after: Position, last_seq: int) -> Row | None:
-    """The parameters of UPDATE_STATE; None where more of the row has changed. `before` is what the row shows."""
-    if (
-        isinstance(after.state, Closed)
-        or after.entry is not before.entry
-        or after.signal is not before.signal
-        or after.trail is not before.trail
-        or _fees_out(after) != _fees_out(before)
-    ):
+    """The parameters of UPDATE_STATE; None where the row is written whole. `before` is what the row shows."""
+    old, new = before.state, after.state
+    if not isinstance(new, Exiting) or not isinstance(old, (Active, Exiting)):
         return None
-    progress = after.exit
-    exit_price = _money(progress.average if progress else None)
-    return after.state_name, exit_price, _exit_reason(after), _detail(after), last_seq, after.position_id
+    if new.entry is not old.entry or new.signal is not old.signal or new.trail is not old.trail:
+        return None
+    progress = new.exit
+    out = old.reduction if isinstance(old, Active) else old.exit
+    if progress.fees_by_asset != out.fees_by_asset:
+        return None
+    return (
+        "Exiting",
+        _money(progress.average),
+        progress.trigger.reason.value,
+        _attempt(progress),
+        last_seq,
+        after.position_id,
+    )
 
 
 def trail_row(position: Position, last_seq: int) -> Row:
@@ -129,11 +135,6 @@ def unprotected_seconds(connection: sqlite3.Connection, position_id: str) -> Dec
     return Decimal(row[0]) if row else Decimal(0)
 
 
-def _fees_out(position: Position) -> dict[str, Decimal]:
-    progress = position.exit
-    return progress.fees_by_asset if progress is not None else position.reduction.fees_by_asset
-
-
 def _money(amount: Decimal | None) -> str | None:
     return None if amount is None else plain(amount)
 
@@ -154,9 +155,13 @@ def _detail(position: Position) -> str | None:
             return f"signal {rejection.signal_id} was rejected ({stage}): {rejection.message}"
         case Error(code=code, message=message):
             return f"{code}: {message}"
-        case Exiting(exit=progress) if progress.attempt:
-            return f"exit attempt {progress.attempt}"
-        case Armed() | Entering() | Active() | Exiting() | Closed():
+        case Exiting(exit=progress):
+            return _attempt(progress)
+        case Armed() | Entering() | Active() | Closed():
             return None
         case _ as never:
             assert_never(never)
+
+
+def _attempt(progress: ExitProgress) -> str | None:
+    return f"exit attempt {progress.attempt}" if progress.orders else None

@@ -12,7 +12,8 @@ from robson.domain.events import ExitTriggered, Fact, PositionDisarmed, Position
 from robson.domain.values import ExitReason
 from robson.engine.evolve import fold
 from robson.store import SqliteJournal
-from robson.store.projection import COLUMNS, SELECT_POSITION, position_row
+from robson.store.projection import COLUMNS, SELECT_POSITION, UPDATE_STATE, position_row
+from robson.store.reading import SELECT_OPEN
 from tests.contract.journal.lives import ONE, armed, entry_facts, exit_facts, fact, filled, life, ratchet, write
 
 Open = Callable[..., SqliteJournal]
@@ -110,3 +111,19 @@ def test_an_exit_writes_only_what_it_changes(open_journal: Open) -> None:
     (update,) = (line for line in statements if "positions" in line and not line.startswith("--"))
     assert update.startswith("UPDATE positions SET state = 'Exiting'")
     assert "capital" not in update
+
+
+def test_an_exit_that_begins_changes_no_index(path: Path, open_journal: Open) -> None:
+    open_journal()
+    with closing(sqlite3.connect(path)) as connection:
+        steps = connection.execute(f"EXPLAIN {UPDATE_STATE}", ("",) * 6).fetchall()
+    assert "Insert" in {step[1] for step in steps}
+    assert not {"IdxInsert", "IdxDelete"} & {step[1] for step in steps}
+
+
+@pytest.mark.parametrize("query", [SELECT_OPEN, "SELECT * FROM open_positions"])
+def test_what_is_over_is_not_looked_at_to_find_what_is_open(path: Path, open_journal: Open, query: str) -> None:
+    open_journal()
+    with closing(sqlite3.connect(path)) as connection:
+        (step,) = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert step[3] == "SEARCH positions USING INDEX positions_open (closed_at=?)"
