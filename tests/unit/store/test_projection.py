@@ -11,10 +11,24 @@ import pytest
 from robson.domain.events import ExitTriggered, Fact, PositionDisarmed, PositionError, SignalRejected
 from robson.domain.values import ExitReason
 from robson.engine.evolve import fold
+from robson.ports.journal import Commit
 from robson.store import SqliteJournal
 from robson.store.projection import COLUMNS, SELECT_POSITION, UPDATE_STATE, position_row
 from robson.store.reading import SELECT_OPEN
-from tests.contract.journal.lives import ONE, armed, entry_facts, exit_facts, fact, filled, life, ratchet, write
+from tests.contract.journal.lives import (
+    EXIT,
+    ONE,
+    armed,
+    entry_facts,
+    exit_facts,
+    fact,
+    filled,
+    intent,
+    life,
+    ratchet,
+    states_after,
+    write,
+)
 
 Open = Callable[..., SqliteJournal]
 REJECTED = SignalRejected(signal_id="s-1", stage="venue", code="-2010", message="insufficient balance")
@@ -111,6 +125,18 @@ def test_an_exit_writes_only_what_it_changes(open_journal: Open) -> None:
     (update,) = (line for line in statements if "positions" in line and not line.startswith("--"))
     assert update.startswith("UPDATE positions SET state = 'Exiting'")
     assert "capital" not in update
+
+
+def test_a_row_that_was_taken_out_by_hand_comes_back(path: Path, open_journal: Open) -> None:
+    journal = open_journal()
+    write(journal, *ENTERED, filled(ONE))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM positions")
+    facts = exit_facts(ONE)[:2]
+    journal.commit(Commit(facts=facts, positions=states_after(journal, facts), intents=(intent(EXIT),)))
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(SELECT_POSITION, (ONE,)).fetchone()
+    assert found == position_row(fold((*ENTERED, filled(ONE), *facts)), 6)
 
 
 def test_an_exit_that_begins_changes_no_index(path: Path, open_journal: Open) -> None:
