@@ -259,7 +259,8 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
     """The journal, and why it is only readable if it is."""
     machine = machine_id()
     try:
-        return SqliteJournal.open(path, mode=settings.mode, clock=clock, machine_id=machine, version=__version__), None
+        journal = SqliteJournal.open(path, mode=settings.mode, clock=clock, machine_id=machine, version=__version__)
+        journal.make_room()
     except JournalUnusable as error:
         if not path.exists():
             raise
@@ -277,6 +278,7 @@ def _open_journal(path: Path, settings: Settings, clock: Clock) -> tuple[SqliteJ
             raise error from None
         _log.error("journal_read_only", reason=str(error))
         return journal, str(error)
+    return journal, None
 
 
 def machine_id() -> str:

@@ -17,7 +17,8 @@ from robson.domain.stimuli import ExitTerms, StopHit, StopMoved
 from robson.engine.decide import decide
 from robson.executor.intents import new_intent
 from robson.ports import Commit
-from robson.store import SqliteJournal, projection, rows
+from robson.store import SqliteJournal, log, projection, rows
+from robson.store.database import LOG_BYTES_MAX
 from robson.venue.instruments import builtin_instrument
 
 DECISIONS = 60
@@ -53,13 +54,25 @@ class _Pair:
         for name in ("ours", "bare"):
             found = fill_journal(place / f"{name}.db", (active(number, positions) for number in range(positions)))
         self._flushed, rest = found[:FLUSH], found[FLUSH:]
-        self._for_ours, self._for_bare = iter(rest), iter(rest)
+        self._before = {position.position_id: position for position in rest}
         self.journal: SqliteJournal = open_journal(place / "ours.db")
-        self.journal.recover()
+        self.journal.make_room()
+        # The daemon decides on what it has recovered.
+        self._for_ours, self._for_bare = iter(self.journal.recover().positions[FLUSH:]), iter(rest)
         self._seq = 4 * positions
         self.plain = sqlite3.connect(place / "bare.db", isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 4000"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "wal_autocheckpoint = 4000",
+            f"journal_size_limit = {LOG_BYTES_MAX}",
+            "user_version = 1",
+        ):
             self.plain.execute(f"PRAGMA {pragma}")
+        self._log = place / "bare.db-wal"
+        found_log = self._log.stat()
+        log.make_room(self.plain, str(self._log), identity=(found_log.st_dev, found_log.st_ino), length=LOG_BYTES_MAX)
         self._moves = count(1)
 
     def close(self) -> None:
@@ -102,9 +115,10 @@ class _Pair:
         return ours, bare
 
     def _settle(self) -> None:
-        """Neither pays for the other's log."""
+        """Neither pays for the other's log, and neither has a shorter one."""
         self.journal.upkeep()
-        self.plain.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if self._log.stat().st_size > LOG_BYTES_MAX:
+            self.plain.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _moved(self) -> tuple[Fact, ...]:
         step = next(self._moves)
@@ -119,7 +133,11 @@ class _Pair:
 
     def _rows(self, commit: Commit) -> Rows:
         last = {fact.position_id: self._seq + number for number, fact in enumerate(commit.facts, 1)}
-        positions = [projection.position_row(one, last[one.position_id]) for one in commit.positions]
+        positions = []
+        for one in commit.positions:
+            changed = projection.state_row(self._before[one.position_id], one, last[one.position_id])
+            assert changed is not None, one
+            positions.append(changed)
         return self._events(commit.facts), positions, [rows.intent_row(intent) for intent in commit.intents]
 
     def _events(self, facts: Iterable[Fact]) -> list[rows.Row]:
@@ -138,7 +156,7 @@ class _Pair:
         events, positions, orders = ready
         self.plain.execute("BEGIN IMMEDIATE")
         self.plain.executemany(rows.INSERT_EVENT, events)
-        self.plain.executemany(projection.UPSERT_POSITION, positions)
+        self.plain.executemany(projection.UPDATE_STATE, positions)
         self.plain.executemany(rows.UPSERT_INTENT, orders)
         self.plain.execute("COMMIT")
 

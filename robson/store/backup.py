@@ -135,7 +135,7 @@ def _faults_of_events(connection: sqlite3.Connection) -> list[str]:
     events, oldest, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").fetchone()
     faults = [] if not events or last - oldest + 1 == events else [f"{last - oldest + 1 - events} events were missing"]
     folding = Folding(connection)
-    for (position_id,) in connection.execute("SELECT position_id FROM positions WHERE state <> 'Closed'").fetchall():
+    for (position_id,) in connection.execute("SELECT position_id FROM positions WHERE closed_at IS NULL").fetchall():
         try:
             _, position = folding.fold(position_id)
         except JournalUnusable as error:
@@ -150,7 +150,7 @@ def _contents(connection: sqlite3.Connection, size: int) -> Contents:
     newest = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     mode = connection.execute("SELECT value FROM meta WHERE key = 'mode'").fetchone()
     positions = connection.execute(
-        "SELECT position_id, symbol, side, state, quantity FROM positions WHERE state <> 'Closed' ORDER BY rowid"
+        "SELECT position_id, symbol, side, state, quantity FROM positions WHERE closed_at IS NULL ORDER BY rowid"
     )
     return Contents(
         mode=mode[0] if mode else "",

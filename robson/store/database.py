@@ -5,12 +5,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from sqlite_utils import Database
 
 from robson.domain.errors import JournalUnusable, JournalUnwritable
+from robson.store import log
 from robson.store.migrations import APPLICATION_ID, known_names, migrations
+from robson.store.reasons import opening, reason, why_not
 
 # Somebody reading the file with another tool may hold a lock for a moment; nobody waits longer than this for it,
 # because nothing else runs meanwhile.
@@ -39,18 +42,19 @@ class JournalFile:
         # Why it could not be opened for writing: whoever tries to write is told that, not only that it is so.
         self._because = because
         self._log = _log_of(path)
+        self._names = str(path), str(self._log)
         self._durable = True
-        self._in_place: tuple[tuple[int, int], ...] | None = None
+        self._in_place: tuple[int, int, int, int] | None = None
 
     @classmethod
     def open_for_writing(cls, path: Path) -> "JournalFile":
         """Open the file, creating it (0600) where there is none; raises JournalUnusable."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise JournalUnusable(f"SQLite was {sqlite3.sqlite_version}; the journal {path} needs 3.37 or newer")
-        with _opening(path):
+        with opening(path):
             _create(path)
             connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
-        with _opening(path, connection):
+        with opening(path, connection):
             _refuse_foreign(path, connection)
             (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             if journal_mode != "wal":
@@ -70,7 +74,7 @@ class JournalFile:
 
         With `any_age` an older schema will do: to be copied it need not be understood.
         """
-        with _opening(path):
+        with opening(path):
             log = _log_of(path)
             has_log = log.exists() and log.stat().st_size > 0
             if not path.exists():
@@ -83,7 +87,7 @@ class JournalFile:
                 raise
             # Where not even the log's index can be created, a file without a log is complete in itself.
             connection = _connect_reading(path, f"{location}&immutable=1")
-        with _opening(path, connection):
+        with opening(path, connection):
             if _refuse_foreign(path, connection):
                 raise JournalUnusable(f"the journal {path} was empty")
             if not any_age and migrations.pending(_utils(connection)):
@@ -111,32 +115,40 @@ class JournalFile:
         """Apply the schema's pending steps; to be called inside `write`."""
         migrations.apply(_utils(self.connection))
 
-    @contextmanager
-    def write(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool) -> "_Writing":
         """One transaction, on disk at the end when `durable`; raises JournalUnwritable and leaves nothing half done.
 
         What a cheap transaction wrote becomes durable with the next durable one, because the log is one file.
         """
+        return _Writing(self, durable)
+
+    def begin(self, *, durable: bool) -> sqlite3.Connection:
+        """Begin what `write` gives; raises JournalUnwritable."""
         if self.read_only:
             raise JournalUnwritable(self._because or f"the journal {self.path} was opened for reading only")
         connection = self.connection
         try:
             # A rollback that failed with the disk must not bar every later transaction.
-            self._roll_back()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             self._refuse_replaced()
             if durable is not self._durable:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._durable = durable
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            self._give_up()
-            told = f"the journal {self.path} could not be written: {_reason(error)}{_why_not(self.path)}"
-            raise JournalUnwritable(told) from error
-        except BaseException:
-            self._give_up()
+        except BaseException as error:
+            self.give_up(error)
             raise
+        return connection
+
+    def give_up(self, error: BaseException) -> None:
+        """Take back what was written of a transaction; raises JournalUnwritable when the disk was the cause."""
+        with suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        if isinstance(error, (sqlite3.Error, OSError)):
+            told = f"the journal {self.path} could not be written: {reason(error)}{why_not(self.path)}"
+            raise JournalUnwritable(told) from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -146,7 +158,7 @@ class JournalFile:
         except JournalUnusable as error:
             raise JournalUnusable(f"the journal {self.path} could not be read: {error}") from error
         except (sqlite3.Error, OSError, ValueError, ArithmeticError) as error:
-            raise JournalUnusable(f"the journal {self.path} could not be read: {_reason(error)}") from error
+            raise JournalUnusable(f"the journal {self.path} could not be read: {reason(error)}") from error
 
     @contextmanager
     def attended(self) -> Iterator[sqlite3.Connection]:
@@ -157,7 +169,7 @@ class JournalFile:
             self._refuse_replaced()
             yield self.connection
         except (sqlite3.Error, OSError) as error:
-            raise JournalUnwritable(f"the journal {self.path} could not be used: {_reason(error)}") from error
+            raise JournalUnwritable(f"the journal {self.path} could not be used: {reason(error)}") from error
 
     def tidy(self) -> str | None:
         """Copy a long log into the file, as far as no reader needs it; tells of one that grows all the same."""
@@ -177,6 +189,13 @@ class JournalFile:
         except OSError:
             return 0
 
+    def make_room(self) -> None:
+        """Lengthen the log to what it may be, so that commits need not; without room, or time for it, they do."""
+        if self.read_only or self._in_place is None:
+            return
+        with suppress(sqlite3.Error, OSError):
+            log.make_room(self.connection, self._names[1], identity=self._in_place[2:], length=LOG_BYTES_MAX)
+
     def watch_place(self) -> None:
         """From now on refuse to write once the file or its log was deleted or replaced by name."""
         self._in_place = self._identities()
@@ -189,22 +208,41 @@ class JournalFile:
                 self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def _roll_back(self) -> None:
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
-
-    def _give_up(self) -> None:
-        with suppress(sqlite3.Error):
-            self._roll_back()
-
     def _refuse_replaced(self) -> None:
         """SQLite itself would go on writing to a file that nobody can find any more."""
         if self._in_place is not None and self._identities() != self._in_place:
             raise JournalUnwritable(f"the journal {self.path} or its log was replaced while it was open")
 
-    def _identities(self) -> tuple[tuple[int, int], ...]:
-        files = (self.path.stat(), self._log.stat())
-        return tuple((file.st_dev, file.st_ino) for file in files)
+    def _identities(self) -> tuple[int, int, int, int]:
+        # Before each write: a text is looked up in half the time that a path takes.
+        name, name_of_log = self._names
+        file, beside = os.stat(name), os.stat(name_of_log)  # noqa: PTH116
+        return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
+
+
+class _Writing:
+    """A transaction as a block; one made by `contextmanager` costs a decision twice as much."""
+
+    __slots__ = ("_durable", "_file")
+
+    def __init__(self, file: JournalFile, durable: bool) -> None:
+        self._file = file
+        self._durable = durable
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._file.begin(durable=self._durable)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                self._file.connection.execute("COMMIT")
+            except BaseException as refused:
+                self._file.give_up(refused)
+                raise
+        else:
+            self._file.give_up(error)
 
 
 def _log_of(path: Path) -> Path:
@@ -227,9 +265,9 @@ def _create(path: Path) -> None:
 
 
 def _connect_reading(path: Path, location: str) -> sqlite3.Connection:
-    with _opening(path):
+    with opening(path):
         connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
-    with _opening(path, connection):
+    with opening(path, connection):
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
 
@@ -253,34 +291,3 @@ def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> bool:
 
 def _utils(connection: sqlite3.Connection) -> Database:
     return Database(connection, recursive_triggers=False, execute_plugins=False)
-
-
-@contextmanager
-def _opening(path: Path, connection: sqlite3.Connection | None = None) -> Iterator[None]:
-    """Close what was opened when anything goes wrong, and say it in one line."""
-    try:
-        yield
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, (sqlite3.Error, OSError)):
-            told = f"the journal {path} could not be opened: {_reason(error)}{_why_not(path)}"
-            raise JournalUnusable(told) from error
-        raise
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
-def _why_not(path: Path) -> str:
-    """What the file system says of a file of which SQLite only says that it cannot."""
-    try:
-        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
-            return " (its file system was mounted read-only)"
-    except OSError:
-        return ""
-    allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
-    return " (permission denied)" if os.access(path, os.F_OK, effective_ids=True) and not allowed else ""

@@ -30,11 +30,17 @@ class Folding:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._kept: dict[str, tuple[int, Position]] = {}
+        # Whose row in the positions table is known to be what is kept makes.
+        self._shown: set[str] = set()
 
     def current(self, position_id: PositionId) -> Position | None:
         """The position as the one writer knows it; what is kept is always up to date."""
         known = self._kept.get(position_id)
         return known[1] if known else self.fold(position_id)[1]
+
+    def shown(self, position_id: PositionId) -> Position | None:
+        """The position that its row in the table shows; None where the row has yet to be written whole."""
+        return self._kept[position_id][1] if position_id in self._shown else None
 
     def fold(self, position_id: str) -> Folded:
         """What is known of a position already, and the events since."""
@@ -43,18 +49,20 @@ class Folding:
         position, last = sequence.fold_rows(PositionId(position_id), life, base=base)
         seq = max(seq, last)
         if position is None or not position.is_open:
-            self._kept.pop(position_id, None)
+            self._forget(position_id)
         else:
             self._kept[position_id] = (seq, position)
         return seq, position
 
-    def remember(self, changed: dict[PositionId, Position], latest: dict[PositionId, int]) -> None:
-        """Take over what a transaction has written."""
+    def remember(self, changed: dict[PositionId, Position], latest: dict[PositionId, int], *, whole: bool) -> None:
+        """Take over what a transaction has written; `whole` when the rows in the table show all of it for certain."""
         for position_id, position in changed.items():
             if position.is_open:
                 self._kept[position_id] = (latest[position_id], position)
+                if whole:
+                    self._shown.add(position_id)
             else:
-                self._kept.pop(position_id, None)
+                self._forget(position_id)
 
     def wrong_rows(self, folded: Sequence[Folded]) -> list[tuple[object, ...]]:
         """The rows of the positions table that differ from what the events make, as they should be."""
@@ -64,7 +72,13 @@ class Folding:
                 row = projection.position_row(position, seq)
                 if self._connection.execute(projection.SELECT_POSITION, (position.position_id,)).fetchone() != row:
                     wrong.append(row)
+                elif position.is_open:
+                    self._shown.add(position.position_id)
         return wrong
+
+    def _forget(self, position_id: str) -> None:
+        self._kept.pop(position_id, None)
+        self._shown.discard(position_id)
 
     def _snapshot(self, position_id: str) -> Folded:
         row = self._connection.execute(_SNAPSHOT, (position_id,)).fetchone()

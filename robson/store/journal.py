@@ -13,26 +13,15 @@ from robson.domain.position import Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import PositionId
 from robson.ports.clock import Clock
-from robson.ports.journal import Commit, Delivery, Fill, PriceRow, Recovery, Twin
-from robson.store import archive, deliveries, epochs, instruments, projection, rows, samples, sequence
+from robson.ports.journal import Commit, Delivery, PriceRow, Recovery, Twin
+from robson.store import archive, decision, deliveries, epochs, instruments, projection, rows, samples, sequence
 from robson.store.database import JournalFile
 from robson.store.epochs import Opening
 from robson.store.folding import correct_table
 from robson.store.reading import SELECT_OPEN, Reading
 from robson.store.twins import find_twin
 
-PANIC = "panic"
-PAUSE = "pause"
-
 _OPEN_INTENTS = f"{rows.SELECT_INTENT} WHERE status IN ('pending', 'sent', 'in_doubt') ORDER BY number"
-_UPSERT_SNAPSHOT = (
-    "INSERT INTO snapshots (position_id, seq, position) VALUES (?, ?, ?) "
-    "ON CONFLICT (position_id) DO UPDATE SET seq = excluded.seq, position = excluded.position"
-)
-_UPSERT_LATCH = (
-    "INSERT INTO latches (name, latched, changed_at) VALUES (?, ?, ?) "
-    "ON CONFLICT (name) DO UPDATE SET latched = excluded.latched, changed_at = excluded.changed_at"
-)
 
 
 class SqliteJournal(Reading):
@@ -102,6 +91,10 @@ class SqliteJournal(Reading):
             machine_id = self._opening.machine_id
             return find_twin(connection, path=self.path, epoch=self._epoch, machine_id=machine_id)
 
+    def make_room(self) -> None:
+        """Make room in the log before decisions need it, in some milliseconds; where there is none, nothing happens."""
+        self._file.make_room()
+
     def upkeep(self) -> str | None:
         """Raise JournalUnwritable where a write would; move the log into the file; what an operator should know."""
         with self._file.attended() as connection:
@@ -135,8 +128,8 @@ class SqliteJournal(Reading):
             positions=tuple(position for _, position in folded if position is not None and position.is_open),
             intents=intents,
             pairs=pairs,
-            latched=bool(latches.get(PANIC)),
-            paused=bool(latches.get(PAUSE)),
+            latched=bool(latches.get(decision.PANIC)),
+            paused=bool(latches.get(decision.PAUSE)),
             instruments=filters,
             last_seq=last_seq,
         )
@@ -146,48 +139,29 @@ class SqliteJournal(Reading):
         sequence.check_intents(commit.intents)
         changed = self._advance(commit.facts)
         sequence.check_positions(commit.positions, changed, self._folding.current)
-        with self._transaction(durable=True) as (connection, last_seq):
-            recorded = sequence.record(commit.facts, commit.notices, last_seq=last_seq)
-            connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
+        with self._file.write(durable=True) as connection:
+            recorded = sequence.record(commit.facts, commit.notices, last_seq=self._refuse_later_epoch(connection))
+            if recorded:
+                connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
             latest = _latest(recorded[: len(commit.facts)])
-            connection.executemany(
-                projection.UPSERT_POSITION,
-                [projection.position_row(changed[position_id], seq) for position_id, seq in latest.items()],
-            )
-            projection.add_unprotected(connection, recorded[len(commit.facts) :])
-            connection.executemany(
-                _UPSERT_SNAPSHOT,
-                [
-                    (position_id, latest[position_id], encode(position).decode())
-                    for position_id, position in changed.items()
-                    if not position.is_open
-                ],
-            )
-            connection.executemany(rows.UPSERT_INTENT, map(rows.intent_row, commit.intents))
-            for fill in commit.fills:
-                _insert_fill(connection, fill)
-            connection.executemany(rows.UPSERT_PAIR, map(rows.pair_row, commit.pairs))
-            if commit.reply is not None:
-                connection.execute(rows.INSERT_REPLY, rows.reply_row(commit.reply))
-            for name, latched in ((PANIC, commit.latch), (PAUSE, commit.pause)):
-                if latched is not None:
-                    connection.execute(_UPSERT_LATCH, (name, int(latched), rows.time_text(self._clock.now())))
-        self._folding.remember(changed, latest)
+            decision.write_positions(connection, changed, latest, self._folding.shown)
+            decision.write_rest(connection, commit, recorded[len(commit.facts) :], self._clock.now)
+        self._folding.remember(changed, latest, whole=True)
         return recorded
 
     def ratchet(self, facts: Sequence[Fact]) -> tuple[Recorded, ...]:
         """Write trailing_stop_updated facts cheaply: on disk with the next commit; raises JournalUnwritable."""
         assert all(isinstance(fact.event, TrailingStopUpdated) for fact in facts), facts
         changed = self._advance(facts)
-        with self._transaction(durable=False) as (connection, last_seq):
-            recorded = sequence.record(facts, (), last_seq=last_seq)
+        with self._file.write(durable=False) as connection:
+            recorded = sequence.record(facts, (), last_seq=self._refuse_later_epoch(connection))
             connection.executemany(rows.INSERT_EVENT, map(rows.event_row, recorded))
             latest = _latest(recorded)
             connection.executemany(
                 projection.UPDATE_TRAIL,
                 [projection.trail_row(changed[position_id], seq) for position_id, seq in latest.items()],
             )
-        self._folding.remember(changed, latest)
+        self._folding.remember(changed, latest, whole=False)
         return recorded
 
     def keep_samples(self, rows_of_prices: Sequence[PriceRow]) -> None:
@@ -219,7 +193,7 @@ class SqliteJournal(Reading):
             # In today's shape: from now on this is all that is left of the position here.
             folded = ((owner, *self._folding.fold(owner)) for owner in archive.owners(connection, archived))
             kept = [(owner, seq, encode(position).decode()) for owner, seq, position in folded]
-            connection.executemany(_UPSERT_SNAPSHOT, kept)
+            connection.executemany(decision.UPSERT_SNAPSHOT, kept)
             # All of them are over: nothing that an open position is folded from is moved.
             samples.thin(connection, [owner for owner, _, _ in kept])
             archive.drop(connection, archived, rows.time_text(self._clock.now()))
@@ -287,11 +261,3 @@ def _begin(path: Path, opening: Opening, *, after: tuple[int, int] | None = None
 
 def _latest(recorded: Sequence[Recorded]) -> dict[PositionId, int]:
     return {row.position_id: row.seq for row in recorded if row.position_id is not None}
-
-
-def _insert_fill(connection: sqlite3.Connection, fill: Fill) -> None:
-    if connection.execute(rows.INSERT_FILL, rows.fill_row(fill)).rowcount:
-        return
-    query = f"{rows.SELECT_FILL} WHERE symbol = ? AND trade_id = ? AND order_side = ?"
-    stored = connection.execute(query, (fill.symbol, fill.trade.trade_id, fill.order_side.value)).fetchone()
-    sequence.refuse_other_fill(rows.read_fill(stored), fill)

@@ -239,6 +239,20 @@ def m010_instruments(db: Database) -> None:
     )
 
 
+@migrations()
+def m011_open_by_closed_at(db: Database) -> None:
+    """Let an exit that begins leave the index of open positions alone, and find these in the order of arming by it."""
+    db.conn.execute("DROP INDEX positions_open")
+    db.conn.execute("CREATE INDEX positions_open ON positions (closed_at) WHERE closed_at IS NULL")
+    db.conn.execute("DROP VIEW open_positions")
+    db.conn.execute(
+        """CREATE VIEW open_positions AS
+            SELECT position_id, symbol, side, state, strategy, quantity, entry_price, trailing_stop, extreme, detail,
+                armed_at, entered_at
+            FROM positions WHERE closed_at IS NULL"""
+    )
+
+
 def known_names() -> tuple[str, ...]:
     """The names of all steps, oldest first."""
     # Against an empty database every registered step is pending: the library has no other public list of them.

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from robson.domain.codec import to_wire
-from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, Position
+from robson.domain.position import Active, Armed, Closed, Entering, Error, Exiting, ExitProgress, Position
 from robson.domain.sequence import Recorded
 from robson.domain.values import plain
 from robson.store.rows import Row, json_text, time_text
@@ -49,6 +49,10 @@ UPSERT_POSITION = (
 )
 _SELECT_UNPROTECTED = "SELECT unprotected_seconds FROM positions WHERE position_id = ?"
 _UPDATE_UNPROTECTED = "UPDATE positions SET unprotected_seconds = ? WHERE position_id = ?"
+# An exit that begins, or tries anew, touches nothing else.
+UPDATE_STATE = (
+    "UPDATE positions SET state = ?, exit_price = ?, exit_reason = ?, detail = ?, last_seq = ? WHERE position_id = ?"
+)
 # A ratchet touches nothing else.
 UPDATE_TRAIL = "UPDATE positions SET trailing_stop = ?, extreme = ?, last_seq = ? WHERE position_id = ?"
 
@@ -87,6 +91,27 @@ def position_row(position: Position, last_seq: int) -> Row:
         time_text(entry.filled_at) if entry else None,
         time_text(state.closed_at) if isinstance(state, Closed) else None,
         last_seq,
+    )
+
+
+def state_row(before: Position, after: Position, last_seq: int) -> Row | None:
+    """The parameters of UPDATE_STATE; None where the row is written whole. `before` is what the row shows."""
+    old, new = before.state, after.state
+    if not isinstance(new, Exiting) or not isinstance(old, (Active, Exiting)):
+        return None
+    if new.entry is not old.entry or new.signal is not old.signal or new.trail is not old.trail:
+        return None
+    progress = new.exit
+    out = old.reduction if isinstance(old, Active) else old.exit
+    if progress.fees_by_asset != out.fees_by_asset:
+        return None
+    return (
+        "Exiting",
+        _money(progress.average),
+        progress.trigger.reason.value,
+        _attempt(progress),
+        last_seq,
+        after.position_id,
     )
 
 
@@ -130,9 +155,13 @@ def _detail(position: Position) -> str | None:
             return f"signal {rejection.signal_id} was rejected ({stage}): {rejection.message}"
         case Error(code=code, message=message):
             return f"{code}: {message}"
-        case Exiting(exit=progress) if progress.attempt:
-            return f"exit attempt {progress.attempt}"
-        case Armed() | Entering() | Active() | Exiting() | Closed():
+        case Exiting(exit=progress):
+            return _attempt(progress)
+        case Armed() | Entering() | Active() | Closed():
             return None
         case _ as never:
             assert_never(never)
+
+
+def _attempt(progress: ExitProgress) -> str | None:
+    return f"exit attempt {progress.attempt}" if progress.orders else None

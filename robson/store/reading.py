@@ -16,9 +16,9 @@ _EVENTS = "SELECT seq, at, position_id, type, data FROM events WHERE seq >= ? OR
 _EVENTS_OF_ONE = (
     "SELECT seq, at, position_id, type, data FROM events WHERE position_id = ? AND seq >= ? ORDER BY seq LIMIT ?"
 )
-SELECT_OPEN = "SELECT position_id FROM positions WHERE state <> 'Closed' ORDER BY rowid"
+SELECT_OPEN = "SELECT position_id FROM positions WHERE closed_at IS NULL ORDER BY rowid"
 _COUNTS = (
-    "SELECT (SELECT count(*) FROM positions), (SELECT count(*) FROM positions WHERE state <> 'Closed'), "
+    "SELECT (SELECT count(*) FROM positions), (SELECT count(*) FROM positions WHERE closed_at IS NULL), "
     "(SELECT count(*) FROM intents), "
     "(SELECT count(*) FROM intents WHERE status IN ('pending', 'sent', 'in_doubt')), "
     "(SELECT count(*) FROM fills), (SELECT count(*) FROM replies), (SELECT count(*) FROM archives)"

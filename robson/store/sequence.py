@@ -68,12 +68,21 @@ def check_positions(
     changed: dict[PositionId, Position],
     current: Callable[[PositionId], Position | None],
 ) -> None:
-    """Assert that the positions of a commit are exactly what its facts make of the journal's."""
-    missing = changed.keys() - {position.position_id for position in given}
-    assert not missing, f"the commit has facts but no state of {', '.join(sorted(missing))}"
+    """Assert that the positions of a commit are exactly what its facts make of the journal's.
+
+    From then on those given stand in `changed`: who decides and who remembers share them, and the next pair is compared
+    by what has changed since.
+    """
+    if missing := changed.keys() - {position.position_id for position in given}:
+        raise AssertionError(f"the commit has facts but no state of {', '.join(sorted(missing))}")
     for position in given:
-        ours = changed.get(position.position_id) or current(position.position_id)
-        assert position == ours, f"the state given was {position}, which its events make {ours}"
+        position_id = position.position_id
+        ours = changed.get(position_id)
+        if position != (ours or current(position_id)):
+            ours = ours or current(position_id)
+            raise AssertionError(f"the state given was {position}, which its events make {ours}")
+        if ours is not None:
+            changed[position_id] = position
 
 
 def check_intents(intents: Iterable[Intent]) -> None:

@@ -1,15 +1,36 @@
 """The positions table shows a position in words and numbers that a person would look for."""
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from robson.domain.events import ExitTriggered, Fact, PositionDisarmed, PositionError, SignalRejected
 from robson.domain.values import ExitReason
 from robson.engine.evolve import fold
-from robson.store.projection import COLUMNS, position_row
-from tests.contract.journal.lives import ONE, armed, entry_facts, exit_facts, fact, filled, life
+from robson.ports.journal import Commit
+from robson.store import SqliteJournal
+from robson.store.projection import COLUMNS, SELECT_POSITION, UPDATE_STATE, position_row
+from robson.store.reading import SELECT_OPEN
+from tests.contract.journal.lives import (
+    EXIT,
+    ONE,
+    armed,
+    entry_facts,
+    exit_facts,
+    fact,
+    filled,
+    intent,
+    life,
+    ratchet,
+    states_after,
+    write,
+)
 
+Open = Callable[..., SqliteJournal]
 REJECTED = SignalRejected(signal_id="s-1", stage="venue", code="-2010", message="insufficient balance")
 FAULT = PositionError(code="fold", message="somebody sold it", recoverable=True)
 ENTERED = (armed(ONE), *entry_facts(ONE))
@@ -75,3 +96,60 @@ def test_each_state_has_its_row(facts: tuple[Fact, ...], expected: dict[str, obj
 def test_amounts_are_in_plain_digits() -> None:
     assert shown(armed(ONE, capital=Decimal("1E+3")))["capital"] == "1000"
     assert shown(armed(ONE, capital=Decimal("1E-8")))["capital"] == "0.00000001"
+
+
+@pytest.mark.parametrize("recovers", [False, True])
+def test_a_row_that_was_spoilt_is_written_whole(path: Path, open_journal: Open, recovers: bool) -> None:
+    journal = open_journal()
+    write(journal, *ENTERED, filled(ONE))
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE positions SET capital = '1', trailing_stop = NULL")
+    journal = open_journal()
+    if recovers:
+        journal.recover()
+    journal.ratchet((ratchet(ONE, 1),))
+    write(journal, *exit_facts(ONE)[:2])
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(SELECT_POSITION, (ONE,)).fetchone()
+    assert found == position_row(fold((*ENTERED, filled(ONE), ratchet(ONE, 1), *exit_facts(ONE)[:2])), 7)
+
+
+def test_an_exit_writes_only_what_it_changes(open_journal: Open) -> None:
+    journal = open_journal()
+    write(journal, *ENTERED, filled(ONE))
+    statements: list[str] = []
+    journal._file.connection.set_trace_callback(statements.append)
+    write(journal, *exit_facts(ONE)[:2])
+    journal._file.connection.set_trace_callback(None)
+    (update,) = (line for line in statements if "positions" in line and not line.startswith("--"))
+    assert update.startswith("UPDATE positions SET state = 'Exiting'")
+    assert "capital" not in update
+
+
+def test_a_row_that_was_taken_out_by_hand_comes_back(path: Path, open_journal: Open) -> None:
+    journal = open_journal()
+    write(journal, *ENTERED, filled(ONE))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM positions")
+    facts = exit_facts(ONE)[:2]
+    journal.commit(Commit(facts=facts, positions=states_after(journal, facts), intents=(intent(EXIT),)))
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(SELECT_POSITION, (ONE,)).fetchone()
+    assert found == position_row(fold((*ENTERED, filled(ONE), *facts)), 6)
+
+
+def test_an_exit_that_begins_changes_no_index(path: Path, open_journal: Open) -> None:
+    open_journal()
+    with closing(sqlite3.connect(path)) as connection:
+        steps = connection.execute(f"EXPLAIN {UPDATE_STATE}", ("",) * 6).fetchall()
+    assert "Insert" in {step[1] for step in steps}
+    assert not {"IdxInsert", "IdxDelete"} & {step[1] for step in steps}
+
+
+@pytest.mark.parametrize("query", [SELECT_OPEN, "SELECT * FROM open_positions"])
+def test_what_is_over_is_not_looked_at_to_find_what_is_open(path: Path, open_journal: Open, query: str) -> None:
+    open_journal()
+    with closing(sqlite3.connect(path)) as connection:
+        (step,) = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert step[3] == "SEARCH positions USING INDEX positions_open (closed_at=?)"

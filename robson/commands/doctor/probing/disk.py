@@ -123,7 +123,7 @@ def _state(path: Path, connection: sqlite3.Connection, size: int) -> tuple[Journ
     damage = _quick_check(connection)
     mode = connection.execute("SELECT value FROM meta WHERE key = 'mode'").fetchone()
     (events,) = connection.execute("SELECT count(*) FROM events").fetchone()
-    opened = connection.execute("SELECT position_id, symbol FROM positions WHERE state <> 'Closed' ORDER BY rowid")
+    opened = connection.execute("SELECT position_id, symbol FROM positions WHERE closed_at IS NULL ORDER BY rowid")
     positions = opened.fetchall()
     state = JournalState(
         path=str(path),
