@@ -19,7 +19,7 @@ from robson.domain.instrument import Instrument
 from robson.domain.position import Exiting, Position
 from robson.domain.stimuli import FaultFound, FlatProved, RemainderFound
 from robson.domain.values import ZERO, ExitReason, Side, cut_to_unit
-from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, next_step, surplus_of
+from robson.executor.closing import Flat, Repay, Step, Stuck, Trade, carried_debt, held_by, next_step, surplus_of
 from robson.executor.debts import BORROW_CHARGE_SLACK, interest_paid, without_handed
 from robson.executor.intents import backoff_seconds
 from robson.ports import PairRecord
@@ -206,8 +206,11 @@ def _pair_after(
         pair = PairRecord(symbol=position.symbol, baseline_base=ZERO, baseline_quote=account.quote.total)
     if others and position.side is Side.SHORT:
         left = min(max(account.base.free - pair.baseline_base, ZERO), pair.dust_base + dust)
+    elif others:
+        # What it sold beyond its own was earlier dust: it was alone then.
+        left = max(pair.dust_base + held_by(position, instrument.base), ZERO)
     else:
-        left = pair.dust_base + dust if others else dust
+        left = dust
     base, quote = instrument.base, instrument.quote
     sunk = pair.surplus_base if others else ZERO
     if others and position.side is Side.SHORT:

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from robson.daemon.leaving import _pair_after
 from robson.domain.account import Leg, PairAccount
 from robson.domain.values import Side
@@ -109,3 +111,20 @@ def test_what_a_short_took_beyond_every_surplus_was_dust_or_is_owed() -> None:
     assert (after.dust_base, after.surplus_base, after.carried_base) == (0, 0, -bought_too_little - dust)
     net = account.base.total - account.base.debt
     assert net == after.dust_base + after.surplus_base - after.carried_base
+
+
+@pytest.mark.parametrize(("sold", "kept"), [("1.03", "0.02"), ("1", "0.05"), ("0.99", "0.06"), ("1.05", "0")])
+def test_a_long_that_sold_earlier_dust_along_leaves_so_much_less_to_a_neighbour_who_has_come_since(
+    sold: str, kept: str
+) -> None:
+    """Alone it takes the dust along; the neighbour enters before it is proved flat."""
+    long, neighbour = exiting(Side.LONG, left(sold), fees={}), active(Side.LONG, fees={})
+    pair = PairRecord(
+        symbol="ABCUSDT", baseline_base=Decimal(0), baseline_quote=Decimal(1000), dust_base=Decimal("0.05")
+    )
+    account = PairAccount(symbol="ABCUSDT", base=Leg(free=1 + Decimal(kept)), quote=Leg(free=Decimal(1000)))
+    dust = max(1 - Decimal(sold), Decimal(0))
+    after = _pair_after(long, [neighbour], account, pair, PAIR, dust, Decimal(0))
+    assert after.dust_base == Decimal(kept)
+    # Dust and neighbour are all that is there.
+    assert account.base.total == after.dust_base + 1
