@@ -127,14 +127,15 @@ class Record:
         self._take_over(commit)
         return False
 
-    def notice(self, notice: Notice) -> None:
-        """Write a notice, in its turn when the disk takes it again; beyond a limit it is in the log alone."""
-        level = _log.warning if notice.type in ALARMS else _log.info
-        level(notice.type, position_id=notice.position_id, **{k: v for k, v in notice.data.items() if k != "event"})
+    def notice(self, *notices: Notice) -> None:
+        """Write notices, in their turn when the disk takes them again; beyond a limit they are in the log alone."""
+        for notice in notices:
+            told = {key: value for key, value in notice.data.items() if key != "event"}
+            (_log.warning if notice.type in ALARMS else _log.info)(notice.type, position_id=notice.position_id, **told)
         try:
-            self.write(Commit(notices=(notice,)))
+            self.write(Commit(notices=notices))
         except RuleError:
-            if not keep_notice(self._backlog, notice):
+            for notice in (one for one in notices if not keep_notice(self._backlog, one)):
                 _log.warning("notice_not_written", notice=notice.type)
 
     def start_degraded(self, reason: str) -> None:

@@ -173,6 +173,7 @@ class Supervisor:
         """Keep every position alive until cancelled; what is open stays open in the journal."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            nursery.start_soon(self.vigil.tell_together, self.recovered)
             nursery.start_soon(self.ratchets.run)
             nursery.start_soon(self.volley.run)
             nursery.start_soon(self.around.record.mend)

@@ -2,12 +2,16 @@
 
 from collections import Counter
 
+import trio
+
 from robson.daemon.life import Life
 from robson.daemon.surroundings import Surroundings
 from robson.daemon.unprotected import Exposure, as_decimal
 from robson.domain.events import Notice
 from robson.domain.position import Active, Exiting
 from robson.domain.values import PositionId
+
+TOGETHER_SECONDS = 1.0
 
 
 class Vigil:
@@ -18,6 +22,8 @@ class Vigil:
         self._exposures: dict[str, Exposure] = {}
         self._lives: dict[str, Life] = {}
         self._over_seconds = 0.0
+        # What the first second has to tell, of many positions: a commit of its own for each would hold up the loop.
+        self._held: list[Notice] | None = []
         around.executor.reach.on_change = self._review_all
 
     def begin(self, life: Life, *, recovered: bool) -> None:
@@ -60,14 +66,28 @@ class Vigil:
         was = exposure.causes
         seconds = exposure.update(self._missing(life), self.around.clock.monotonic())
         if seconds is not None and seconds > 0:
-            self.around.record.notice(
-                Notice(
-                    type="unprotected",
-                    at=self.around.clock.now(),
-                    position_id=life.position.position_id,
-                    data={"seconds": str(as_decimal(seconds)), "causes": list(was)},
-                )
+            told = Notice(
+                type="unprotected",
+                at=self.around.clock.now(),
+                position_id=life.position.position_id,
+                data={"seconds": str(as_decimal(seconds)), "causes": list(was)},
             )
+            if self._held is None:
+                self.around.record.notice(told)
+            else:
+                self._held.append(told)
+
+    async def tell_together(self, recovered: trio.Event) -> None:
+        """Tell of the intervals that end while positions are recovered in one commit, after a second at the latest."""
+        with trio.move_on_after(TOGETHER_SECONDS):
+            await recovered.wait()
+        self.tell()
+
+    def tell(self) -> None:
+        """Write what was held back, and hold back nothing any more."""
+        held, self._held = self._held, None
+        if held:
+            self.around.record.notice(*held)
 
     def _review_all(self) -> None:
         for life in list(self._lives.values()):

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -10,7 +11,7 @@ from trio.testing import MockClock
 from robson.daemon.beside import BESIDE_SECONDS
 from robson.domain.instrument import Instrument
 from robson.domain.values import Side
-from robson.ports import Venue
+from robson.ports import Commit, Venue
 from robson.venue.settings import PaperSettings
 from tests.faults import FaultyVenue
 from tests.rig import Rig, forget_filters
@@ -89,3 +90,39 @@ async def test_a_stop_that_no_trade_ever_moved_is_protected_as_soon_as_it_is_wat
         again.tick("95000")
     (told,) = seconds_told(again, position_id)
     assert told < 0.5
+
+
+class SomewhatSlowFilters(SlowFilters):
+    """A venue whose filters take half a second to read."""
+
+    async def instrument(self, symbol: str) -> Instrument:
+        await trio.sleep(0.5)
+        return await self.inner.instrument(symbol)
+
+
+@pytest.mark.parametrize("ends_early", [False, True])
+async def test_the_intervals_of_one_start_are_told_in_one_commit(
+    tmp_path: Path, autojump_clock: MockClock, *, ends_early: bool
+) -> None:
+    async with Rig(tmp_path, settings=EXACT).running() as rig:
+        ids = [await rig.active() for _ in range(5)]
+        rig.tick("95000")
+    forget_filters(rig)
+    again = Rig(tmp_path, settings=EXACT, journal=rig.reopened(), feed=rig.feed, wrap=SomewhatSlowFilters)
+    commits: list[int] = []
+    inner = again.journal.commit
+
+    def counted(commit: Commit) -> Any:
+        commits.append(sum(notice.type == "unprotected" for notice in commit.notices))
+        return inner(commit)
+
+    again.journal.commit = counted  # type: ignore[method-assign]
+    async with again.running(recovered=not ends_early):
+        if ends_early:
+            await trio.sleep(0.95)
+            # As at the end of `robson run`.
+            again.supervisor.vigil.tell()
+        else:
+            await trio.sleep(0.01)
+    assert [count for count in commits if count] == [5]
+    assert all(len(seconds_told(again, position_id)) == 1 for position_id in ids)
