@@ -1,6 +1,7 @@
 """One client: lines in, replies out in the same order, and the event lines it subscribed to in between."""
 
 import math
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -84,7 +85,8 @@ class Connection:
                 splitter.receive(chunk)
                 while (line := splitter.next_line()) is not None:
                     await self._answer(line, nursery)
-                    if splitter.taken % _BLANKS_AT_ONCE == 0:
+                    # Neither reading on nor sending lets the others in.
+                    if splitter.taken % _BLANKS_AT_ONCE == 0 or (splitter.holds_more and line.strip()):
                         await trio.lowlevel.checkpoint()
             # A line feed may be missing at the very end; a request that was cut short is not valid JSON.
             await self._answer(splitter.rest(), nursery)
@@ -217,11 +219,12 @@ class Connection:
     async def _reply(self, request_id: RequestId, body: bytes) -> None:
         rest = memoryview(address(request_id, body))
         try:
-            # Sending lets the others in; waiting for nothing would only cost a turn of the loop more.
+            # Waiting for nothing would only cost a turn of the loop.
             self._writing.acquire_nowait()
         except trio.WouldBlock:
             await _patiently(self._writing.acquire)
         try:
+            rest = rest[self._send_now(rest) :]
             while rest:
                 sent = await _patiently(partial(self._send_some, rest))
                 rest = rest[sent:]
@@ -235,6 +238,15 @@ class Connection:
                 sent = await self._send_some(rest)
                 rest = rest[sent:]
 
+    def _send_now(self, octets: memoryview) -> int:
+        """Send what the socket takes at once; most replies it takes whole."""
+        try:
+            return os.write(self._stream.socket.fileno(), octets)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise ClientLost from None
+
     async def _send_some(self, octets: memoryview) -> int:
         """Send what the socket takes now, at least something; cancelled, it has sent nothing."""
         try:
@@ -247,10 +259,13 @@ class Connection:
             while True:
                 # The run's clock may race ahead of the real one, by which a client is judged: then it is looked again.
                 with trio.move_on_after(math.inf if self._subscribed else self._idleness.left):
-                    return bytes(await self._stream.receive_some(_CHUNK_BYTES))
+                    # Who has just been answered has nothing to say yet: trying first would be in vain.
+                    await trio.lowlevel.wait_readable(self._stream.socket)
+                    with suppress(BlockingIOError):
+                        return os.read(self._stream.socket.fileno(), _CHUNK_BYTES)
                 if self._idleness.left <= 0:
                     raise ClientIdle
-        except trio.BrokenResourceError:
+        except OSError:
             raise ClientLost from None
 
     async def _part(self, code: str, message: str, *, hint: str) -> None:

@@ -41,6 +41,11 @@ class LineSplitter:
         self.taken += 1
         return line
 
+    @property
+    def holds_more(self) -> bool:
+        """Whether something was received that no line has taken yet."""
+        return bool(self._bytes)
+
     def rest(self) -> bytes:
         """What came after the last line feed; for the end of the stream."""
         return bytes(self._bytes)

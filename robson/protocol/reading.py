@@ -12,6 +12,7 @@ import msgspec
 from robson.domain.errors import RuleError
 from robson.domain.values import Side
 from robson.protocol.fields import RequestId
+from robson.protocol.requests import Mutation
 from robson.protocol.table import COMMANDS, Command
 from robson.protocol.unions import AnyRequest
 from robson.protocol.wording import field_kind
@@ -20,6 +21,11 @@ DEPTH_MAX = 32
 # No command takes nearly so many. Each of the thousands that fit into a line would cost the loop an object.
 CONTAINERS_MAX = 256
 _SHOWN_MAX = 40
+# A question means the same for ever, and whoever looks on asks the same again and again: so many that are so short are
+# remembered.
+_KNOWN_BYTES = 64
+_LINES_KNOWN = 64
+_known: "dict[bytes, tuple[RequestId, AnyRequest | RuleError]]" = {}
 
 # Brackets do not count in strings. One without an end goes to the line's: looked for again at each further quote, a
 # line of quotes would hold the loop for seconds.
@@ -33,6 +39,17 @@ _INT64 = range(-(2**63), 2**63)
 
 def read_request(line: bytes) -> tuple[RequestId, AnyRequest | RuleError]:
     """Read one line; the id comes with it also when the rest is wrong, and is None when it could not be read."""
+    found = _known.get(line)
+    if found is None:
+        found = _read(line)
+        if len(line) <= _KNOWN_BYTES and not isinstance(found[1], (Mutation, RuleError)):
+            if len(_known) >= _LINES_KNOWN:
+                _known.clear()
+            _known[line] = found
+    return found
+
+
+def _read(line: bytes) -> tuple[RequestId, AnyRequest | RuleError]:
     try:
         fields = _read_object(line)
     except RuleError as error:

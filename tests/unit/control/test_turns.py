@@ -1,5 +1,6 @@
 """What one client may hold up the loop for: one heavy step a turn, whoever else asks at the same time."""
 
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -147,3 +148,36 @@ async def test_a_half_closed_client_still_gets_its_page(served: Served, client: 
     await client.send('{"cmd":"events","limit":10000}')
     await client.stream.send_eof()
     assert len((await client.reply())["result"]["events"]) == 20 * BATCH_ROWS
+
+
+async def test_of_requests_that_came_together_one_is_answered_a_turn(
+    served: Served, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_request
+
+    def noted(line: bytes) -> object:
+        turns.note("line")
+        return read(line)
+
+    monkeypatch.setattr(connection, "read_request", noted)
+    client = await served.connect()
+    await client.stream.send_all(b'{"cmd":"ping"}\n' * 50)
+    for _ in range(50):
+        assert (await client.reply())["ok"]
+    assert sum(turns.done["line"].values()) == 50
+    assert turns.most("line") == 1
+
+
+async def test_what_the_socket_does_not_take_at_once_follows(
+    served: Served, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def some(descriptor: int, octets: bytes) -> int:
+        if len(octets) % 2:
+            raise BlockingIOError
+        return write(descriptor, octets[:5])
+
+    monkeypatch.setattr(os, "write", some)
+    for number in range(4):
+        assert (await client.ask(f'{{"cmd":"ping","id":"{"x" * number}"}}'))["id"] == "x" * number

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robson.domain.errors import RuleError
+from robson.protocol import reading
 from robson.protocol.codes import CODES
 from robson.protocol.reading import CONTAINERS_MAX, DEPTH_MAX, read_request
 from robson.protocol.replies import address, error_body, failure
@@ -179,3 +180,22 @@ def test_any_line_is_a_request_or_an_error_that_can_be_sent(line: bytes) -> None
 
 def test_a_blank_id_and_no_id_are_the_same() -> None:
     assert read_request(b'{"cmd":"ping","id":null}') == (None, PingRequest())
+
+
+def test_a_question_that_is_asked_again_is_the_same_and_a_mutation_is_read_anew() -> None:
+    reading._known.clear()
+    for line in (b'{"cmd":"ping","id":7}', b'{"cmd":"status"}'):
+        assert read_request(line) is read_request(line)
+    assert read_request(b'{"cmd":"ping","id":8}')[0] == 8
+    for line in (b'{"cmd":"arm","symbol":"BTCUSDT","params":{"a":"1"}}', b'{"cmd":"pause"}', b'{"cmd":"ping","id":}'):
+        assert len(line) <= reading._KNOWN_BYTES
+        assert read_request(line) is not read_request(line)
+
+
+def test_no_more_is_remembered_than_was_meant() -> None:
+    reading._known.clear()
+    for number in range(10 * reading._LINES_KNOWN):
+        assert read_request(b'{"cmd":"ping","id":%d}' % number)[0] == number
+        assert len(reading._known) <= reading._LINES_KNOWN
+    long = b'{"cmd":"ping","id":"' + b"x" * reading._KNOWN_BYTES + b'"}'
+    assert read_request(long) is not read_request(long)
