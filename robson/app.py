@@ -119,9 +119,7 @@ async def run(
         _log.info("started", version=__version__, mode=settings.mode, feed=feed.source, **places)
         reading_door = _reading_door(http, desk, supervisor, opened, state)
         await _serve(settings, host or Host(), supervisor, desk, opened, venue, doors, reading_door, state, errand)
-        supervisor.vigil.tell()
-        supervisor.flush_stops()
-        supervisor.charts.flush()
+        supervisor.flush()
         if not supervisor.lives:
             forget_seal(state)
     _log.info("stopped", open_positions=len(supervisor.lives))

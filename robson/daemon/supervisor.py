@@ -269,3 +269,9 @@ class Supervisor:
     def flush_stops(self) -> None:
         """Write every stop that moved since the last flush."""
         self.ratchets.flush()
+
+    def flush(self) -> None:
+        """Write whatever waits for others to be written with: at the end there are none."""
+        self.vigil.tell()
+        self.flush_stops()
+        self.charts.flush()

@@ -121,7 +121,7 @@ async def test_the_intervals_of_one_start_are_told_in_one_commit(
         if ends_early:
             await trio.sleep(0.95)
             # As at the end of `robson run`.
-            again.supervisor.vigil.tell()
+            again.supervisor.flush()
         else:
             await trio.sleep(0.01)
     assert [count for count in commits if count] == [5]
