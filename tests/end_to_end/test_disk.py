@@ -144,7 +144,7 @@ def test_a_start_on_a_read_only_disk_protects_and_mends_when_it_can_be_written(
             running.start()
             assert_degraded(running, "robson.db", "mounted read-only")
             assert running.position(active)["state"] == "Active"
-            assert running.ok("health")["checks"]["monitors"]["ok"]
+            running.wait_until(lambda: running.ok("health")["checks"]["monitors"]["ok"], "the stop to be watched")
             make_writable()
         assert_mended(running, seq)
         assert running.ok("close", position_id=active)["outcome"] == "closed"
