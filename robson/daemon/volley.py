@@ -36,7 +36,9 @@ def by_risk(lives: Iterable[Life]) -> list[Life]:
 
 
 class Volley:
-    """Decides for the positions whose stops were hit together; a single one's own monitor does it without this.
+    """Decides for the positions whose stops were hit: for a single one at once, for several together in the next turn.
+
+    A single one that is hit while others are decided for is left to its own monitor.
 
     Monitors whose positions leave together are not woken before the orders are handed over: a hundred of them take
     longer than all the orders.
@@ -74,6 +76,7 @@ class Volley:
         self._due.set()
         try:
             life.feel(life.hit_stimulus())
+            self._hit.clear()
         except Exception:  # noqa: BLE001  in the next turn it is tried again, and what is wrong stays its own
             _log.exception("hit_not_acted_on", position_id=life.position.position_id)
 

@@ -62,10 +62,16 @@ class Departures:
         if self._hand is None:
             return
         for intent in sent:
-            departed = self._sent(self._hand, intent, note)
+            began = self._clock.monotonic()
+            departed = self._sent(self._hand, intent)
             if departed is None:
                 return
+            # First of all: what is not known to have left would be sent again.
             self._departed[intent.order.client_order_id] = departed
+            try:
+                note(intent, began)
+            except Exception:  # noqa: BLE001  a figure is worth no exit
+                _log.exception("departure_not_noted", symbol=departed.request.symbol)
 
     def take(self, order_id: ClientOrderId) -> tuple[bool, Departed | None]:
         """Whether this run has promised the order, and what has left of it; told once."""
@@ -73,8 +79,7 @@ class Departures:
         self.promised.discard(order_id)
         return is_promised, self._departed.pop(order_id, None)
 
-    def _sent(self, hand: Hand, intent: Intent, note: Callable[[Intent, float], None]) -> Departed | None:
-        began = self._clock.monotonic()
+    def _sent(self, hand: Hand, intent: Intent) -> Departed | None:
         request = request_of(intent)
         try:
             reply = hand(request)
@@ -83,10 +88,7 @@ class Departures:
             if not request.first_bytes:
                 return None
             reply = _doubtful(f"the venue adapter failed: {error!r}")
-        if reply is None:
-            return None
-        note(intent, began)
-        return Departed(request, reply)
+        return Departed(request, reply) if reply is not None else None
 
 
 def _doubtful(why: str) -> Reply:

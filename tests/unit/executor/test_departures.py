@@ -131,3 +131,21 @@ async def test_one_connection_takes_the_first_of_many_and_the_others_follow(
         ids_sent = [request.client_order_id for request in exits_of(made[0])]
         assert len(ids_sent) == len(set(ids_sent)) == 3
         assert sorted(made[0].placed) == sorted(ids_sent[1:])
+
+
+async def test_a_fault_in_what_is_noted_sends_nothing_again(
+    tmp_path: Path, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, venue = faulty(tmp_path)
+    async with rig.running():
+        position_id = await active(rig)
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.supervisor.book, "note_handed", broken)
+            rig.tick("93500")
+        assert rig.position(position_id).state_name == "Exiting"
+        await rig.until(position_id, "Closed")
+        assert len(exits_of(venue)) == 1
